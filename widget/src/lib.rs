@@ -1,0 +1,1 @@
+//! What a visitor sees: a Leptos app compiled to WebAssembly.
