@@ -65,6 +65,10 @@ pub mod codes {
     pub const ASSISTANT_TIMEOUT: &str = "assistant_timeout";
     /// In a stream: the assistant said something that is not an answer.
     pub const ASSISTANT_FAILED: &str = "assistant_failed";
+    /// Told to the host page only: the panel could not be loaded.
+    pub const LOAD_FAILED: &str = "load_failed";
+    /// Told to the host page only: the panel's code failed and has to be loaded anew.
+    pub const PANIC: &str = "panic";
     /// 500: our fault.
     pub const INTERNAL: &str = "internal";
     /// 503: the server is stopping or its store cannot take writes.

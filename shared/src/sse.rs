@@ -178,7 +178,10 @@ mod tests {
                     event("", "", " third event"),
                 ],
             ),
-            ("data\n\ndata\ndata\n\ndata:", vec![event("", "", ""), event("", "", "\n"), event("", "", "")]),
+            (
+                "data\n\ndata\ndata\n\ndata:",
+                vec![event("", "", ""), event("", "", "\n"), event("", "", "")],
+            ),
             ("data:test\n\ndata: test\n\n", vec![event("", "", "test"), event("", "", "test")]),
         ];
         for (text, expected) in cases {
@@ -189,7 +192,10 @@ mod tests {
     #[test]
     fn line_ends_bom_comments_unknown_fields_and_a_missing_last_newline() {
         let cases: &[(&str, Vec<Event>)] = &[
-            ("data: a\r\n\r\ndata: b\r\rdata: c\n\n", vec![event("", "", "a"), event("", "", "b"), event("", "", "c")]),
+            (
+                "data: a\r\n\r\ndata: b\r\rdata: c\n\n",
+                vec![event("", "", "a"), event("", "", "b"), event("", "", "c")],
+            ),
             ("\u{feff}data: a\n\n", vec![event("", "", "a")]),
             (": ping\n\nretry: 5\nfoo: bar\n\n", vec![]),
             ("event: done\ndata: [DONE]", vec![event("", "done", "[DONE]")]),

@@ -92,8 +92,6 @@ pub struct LoaderConfig {
     pub strings: LoaderStrings,
     /// File name under `/assets/` of the page-mode module.
     pub module: String,
-    /// File name under `/assets/` of the page-mode stylesheet.
-    pub stylesheet: String,
 }
 
 /// The loader's own texts.
@@ -186,6 +184,14 @@ macro_rules! strings {
             #[must_use]
             pub fn english() -> Self {
                 Self { $($name: $english.to_owned(),)* }
+            }
+
+            /// These texts, and those of `fallback` where one was left empty.
+            #[must_use]
+            pub fn or(self, fallback: Self) -> Self {
+                Self {
+                    $($name: if self.$name.is_empty() { fallback.$name } else { self.$name },)*
+                }
             }
         }
     };

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
 
+#[cfg(test)]
 fn same_in_both<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T, json: &str) {
     assert_eq!(serde_json::to_string(value).unwrap(), json);
     assert_eq!(serde_json_wasm::to_string(value).unwrap(), json);
@@ -63,7 +64,10 @@ fn requests_and_host_messages() {
     same_in_both(&ToFrame::Open, r#""open""#);
     same_in_both(&ToFrame::Send("Hi".into()), r#"{"send":"Hi"}"#);
     same_in_both(&ToLoader::Unread(2), r#"{"unread":2}"#);
-    same_in_both(&ToLoader::SessionEnd(EndReason::VisitorEnded), r#"{"session_end":"visitor_ended"}"#);
+    same_in_both(
+        &ToLoader::SessionEnd(EndReason::VisitorEnded),
+        r#"{"session_end":"visitor_ended"}"#,
+    );
     same_in_both(
         &ToLoader::Message(HostMessage { id: "m1".into(), role: Role::Visitor }),
         r#"{"message":{"id":"m1","role":"visitor"}}"#,
@@ -78,6 +82,9 @@ fn a_newer_servers_words_do_not_break_an_older_widget() {
     {
         assert_eq!((message.role, message.status), (Role::Unknown, MessageStatus::Unknown));
     }
-    assert_eq!(serde_json_wasm::from_str::<EndReason>(r#""collapsed""#).unwrap(), EndReason::Unknown);
+    assert_eq!(
+        serde_json_wasm::from_str::<EndReason>(r#""collapsed""#).unwrap(),
+        EndReason::Unknown
+    );
     assert!(serde_json_wasm::from_str::<StreamEvent>(r#"{"tool_call":{}}"#).is_err());
 }
