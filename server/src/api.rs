@@ -1,0 +1,103 @@
+//! Every door to the outside, on one page. Handlers tell a story and decide nothing: extract,
+//! authorise, call a service, answer.
+
+mod assets;
+mod demo;
+mod embed;
+mod error;
+mod extract;
+mod health;
+mod limits;
+mod openapi;
+mod request_id;
+mod visitor;
+
+pub use embed::Loaders;
+pub use extract::Peer;
+pub use limits::RateLimits;
+
+use crate::app::App;
+use axum::Router;
+use axum::http::{HeaderName, Method, header};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{get, post};
+use std::sync::Arc;
+use std::time::Duration;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+/// The whole server.
+#[rustfmt::skip]
+pub fn router(app: Arc<App>) -> Router {
+    // Visitors' browsers. From our own frame these are same-origin; in page mode they cross
+    // origins, so they answer CORS. No cookies are used: the token in the header is the only key.
+    let visitor = Router::new()
+        .route("/visitor/v1/widgets/{widget}",            get(visitor::widget::show))
+        .route("/visitor/v1/widgets/{widget}/sessions",   post(visitor::sessions::create))
+        .route("/visitor/v1/sessions/{session}",          get(visitor::sessions::history))
+        .route("/visitor/v1/sessions/{session}/messages", post(visitor::messages::create))
+        .route("/visitor/v1/sessions/{session}/end",      post(visitor::sessions::end))
+        // Set here as well, so that it lies under CORS: a preflight is a method, too.
+        .method_not_allowed_fallback(error::method_not_allowed)
+        .layer(cors());
+
+    // Host pages: one tag, one frame, versioned files.
+    let embed = Router::new()
+        .route("/embed/{file}",   get(embed::loader))
+        .route("/frame/{widget}", get(embed::frame))
+        .route("/chat/{widget}",  get(embed::hosted))
+        .route("/assets/{file}",  get(assets::show))
+        .route("/demo/",          get(demo::index))
+        .route("/demo/{*path}",   get(demo::file))
+        .route("/",               get(demo::redirect))
+        .route("/demo",           get(demo::redirect));
+
+    // Operators.
+    let system = Router::new()
+        .route("/healthz",      get(health::alive))
+        .route("/readyz",       get(health::ready))
+        .route("/metrics",      get(health::metrics))
+        .route("/openapi.json", get(openapi::document));
+
+    Router::new()
+        .merge(visitor)
+        .merge(embed)
+        .merge(system)
+        .fallback(error::not_found)
+        .method_not_allowed_fallback(error::method_not_allowed)
+        .layer(from_fn(security_headers))
+        .layer(from_fn_with_state(app.clone(), request_id::attach))
+        .with_state(app)
+}
+
+/// Who may read an answer across origins: any page, because reading needs the token, and the widget's
+/// list of origins is checked by the handlers, which know the widget.
+fn cors() -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::mirror_request())
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            HeaderName::from_static("last-event-id"),
+        ])
+        .expose_headers([header::RETRY_AFTER, request_id::HEADER])
+        .max_age(Duration::from_secs(24 * 3600))
+}
+
+/// What every answer carries, unless its handler said something stricter.
+async fn security_headers(
+    request: axum::extract::Request,
+    next: axum::middleware::Next,
+) -> axum::response::Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "strict-origin-when-cross-origin"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ] {
+        headers.entry(name).or_insert(axum::http::HeaderValue::from_static(value));
+    }
+    response
+}

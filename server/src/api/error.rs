@@ -1,0 +1,141 @@
+//! Refusals on the wire: one table from meaning to status and code.
+
+use crate::services::Refusal;
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use banter_shared::error::{ErrorBody, codes};
+use std::time::Duration;
+
+/// What a handler returns instead of an answer.
+#[derive(Clone, Debug)]
+pub(super) struct ApiError(pub(super) Refusal);
+
+impl<E: Into<Refusal>> From<E> for ApiError {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl IntoResponse for ApiError {
+    /// An empty answer that carries the refusal to `request_id::attach`, which knows the id.
+    fn into_response(self) -> Response {
+        let mut response = status(&self.0).into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// No such address.
+pub(super) async fn not_found() -> ApiError {
+    ApiError(Refusal::NotFound("address"))
+}
+
+/// The address has no such method.
+pub(super) async fn method_not_allowed() -> ApiError {
+    ApiError(Refusal::MethodNotAllowed)
+}
+
+/// Gives `response` the body of its refusal, and logs what was our fault.
+pub(super) fn render(refusal: &Refusal, request_id: &str, mut response: Response) -> Response {
+    if let Refusal::Internal(cause) = refusal {
+        tracing::error!(
+            request_id,
+            error = cause.as_ref() as &dyn std::error::Error,
+            "a request failed"
+        );
+    }
+    let body = body(refusal, request_id);
+    // Serialising strings cannot fail.
+    let json = serde_json::to_vec(&body).unwrap_or_default();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.remove(header::CONTENT_LENGTH);
+    if let Some(wait) = retry_after(refusal) {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1)));
+    }
+    *response.body_mut() = Body::from(json);
+    response
+}
+
+/// The refusal's body.
+pub(super) fn body(refusal: &Refusal, request_id: &str) -> ErrorBody {
+    let field = match refusal {
+        Refusal::Invalid { field, .. } => field.clone(),
+        _ => None,
+    };
+    let mut message = refusal.to_string();
+    if let Some(first) = message.get_mut(0..1) {
+        first.make_ascii_uppercase();
+    }
+    message.push('.');
+    ErrorBody {
+        code: code(refusal).into(),
+        message,
+        field,
+        retryable: matches!(
+            refusal,
+            Refusal::RateLimited { .. }
+                | Refusal::Unavailable { .. }
+                | Refusal::Internal(_)
+                | Refusal::AnswerInProgress
+        ),
+        request_id: request_id.into(),
+    }
+}
+
+fn retry_after(refusal: &Refusal) -> Option<Duration> {
+    match refusal {
+        Refusal::RateLimited { retry_after } | Refusal::Unavailable { retry_after } => {
+            Some(*retry_after)
+        }
+        _ => None,
+    }
+}
+
+#[rustfmt::skip]
+fn code(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::Invalid { .. }      => codes::INVALID_REQUEST,
+        Refusal::NotFound(_)         => codes::NOT_FOUND,
+        Refusal::MethodNotAllowed    => codes::METHOD_NOT_ALLOWED,
+        Refusal::WidgetDisabled      => codes::WIDGET_DISABLED,
+        Refusal::OriginNotAllowed    => codes::ORIGIN_NOT_ALLOWED,
+        Refusal::Unauthorized        => codes::UNAUTHORIZED,
+        Refusal::TokenExpired        => codes::TOKEN_EXPIRED,
+        Refusal::Forbidden           => codes::FORBIDDEN,
+        Refusal::SessionEnded        => codes::SESSION_ENDED,
+        Refusal::MessageIdConflict   => codes::MESSAGE_ID_CONFLICT,
+        Refusal::AnswerInProgress    => codes::ANSWER_IN_PROGRESS,
+        Refusal::SessionFull         => codes::SESSION_FULL,
+        Refusal::TooLarge(_)         => codes::TOO_LARGE,
+        Refusal::UnsupportedMediaType => codes::UNSUPPORTED_MEDIA_TYPE,
+        Refusal::RateLimited { .. }  => codes::RATE_LIMITED,
+        Refusal::Unavailable { .. }  => codes::UNAVAILABLE,
+        Refusal::Internal(_)         => codes::INTERNAL,
+    }
+}
+
+#[rustfmt::skip]
+fn status(refusal: &Refusal) -> StatusCode {
+    match refusal {
+        Refusal::Invalid { .. }       => StatusCode::BAD_REQUEST,
+        Refusal::Unauthorized
+        | Refusal::TokenExpired       => StatusCode::UNAUTHORIZED,
+        Refusal::OriginNotAllowed
+        | Refusal::Forbidden          => StatusCode::FORBIDDEN,
+        Refusal::NotFound(_)          => StatusCode::NOT_FOUND,
+        Refusal::MethodNotAllowed     => StatusCode::METHOD_NOT_ALLOWED,
+        Refusal::WidgetDisabled
+        | Refusal::SessionEnded
+        | Refusal::MessageIdConflict
+        | Refusal::AnswerInProgress   => StatusCode::CONFLICT,
+        Refusal::TooLarge(_)          => StatusCode::PAYLOAD_TOO_LARGE,
+        Refusal::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Refusal::RateLimited { .. }
+        | Refusal::SessionFull        => StatusCode::TOO_MANY_REQUESTS,
+        Refusal::Unavailable { .. }   => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::Internal(_)          => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}

@@ -1,0 +1,49 @@
+//! For operators: is it alive, may it have traffic, what does it count.
+
+use super::error::ApiError;
+use super::extract::{bearer, peer};
+use crate::app::App;
+use crate::domain::api_key;
+use crate::services::Refusal;
+use axum::extract::{Request, State};
+use axum::http::header;
+use axum::response::IntoResponse;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// `GET /healthz`: the process runs.
+pub(super) async fn alive() -> &'static str {
+    "ok\n"
+}
+
+/// `GET /readyz`: the store takes writes and no stop is under way.
+pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, ApiError> {
+    let retry_after = Duration::from_secs(2);
+    if app.is_stopping() {
+        return Err(Refusal::Unavailable { retry_after }.into());
+    }
+    app.store.ping().await.map_err(|error| {
+        tracing::error!(error = &error as &dyn std::error::Error, "the store does not take writes");
+        Refusal::Unavailable { retry_after }
+    })?;
+    Ok("ok\n")
+}
+
+/// `GET /metrics`: Prometheus text. For this machine, or with an owner's key.
+pub(super) async fn metrics(
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<impl IntoResponse, ApiError> {
+    let (parts, _) = request.into_parts();
+    // Behind a proxy on this machine everybody would look local.
+    let local = peer(&parts)?.is_loopback() && !parts.headers.contains_key("x-forwarded-for");
+    if !local {
+        let key = bearer(&parts.headers).ok_or(Refusal::Unauthorized)?;
+        if !app.store.has_api_key(&api_key::digest(key)).await? {
+            return Err(Refusal::Unauthorized.into());
+        }
+    }
+    metrics::gauge!("banter_live_answers").set(app.converse.live_answers() as f64);
+    metrics::gauge!("banter_tasks").set(app.tasks.running() as f64);
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], app.metrics.render()))
+}

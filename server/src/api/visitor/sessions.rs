@@ -1,0 +1,98 @@
+//! Sessions: create, read, end.
+
+use crate::api::error::ApiError;
+use crate::api::extract::{AskedFrom, Client, Json, Visitor};
+use crate::app::App;
+use crate::domain::embedding::Claim;
+use crate::domain::origin::Origin;
+use crate::services::Refusal;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use banter_shared::error::ErrorBody;
+use banter_shared::ids::WidgetId;
+use banter_shared::session::{CreateSession, EndReason, History, Session, SessionCreated};
+use std::sync::Arc;
+
+/// Opens a conversation. Origin, widget and limits are checked before anything is stored.
+#[utoipa::path(
+    post,
+    path = "/visitor/v1/widgets/{widget}/sessions",
+    tag = "visitor",
+    params(("widget" = String, Path, description = "The widget's id")),
+    request_body = CreateSession,
+    responses(
+        (status = 201, body = SessionCreated),
+        (status = 400, body = ErrorBody, description = "`invalid_request`"),
+        (status = 403, body = ErrorBody, description = "`origin_not_allowed`"),
+        (status = 404, body = ErrorBody, description = "`not_found`"),
+        (status = 409, body = ErrorBody, description = "`widget_disabled`"),
+        (status = 413, body = ErrorBody, description = "`too_large`"),
+        (status = 415, body = ErrorBody, description = "`unsupported_media_type`"),
+        (status = 429, body = ErrorBody, description = "`rate_limited`; see `Retry-After`"),
+    )
+)]
+pub(in crate::api) async fn create(
+    State(app): State<Arc<App>>,
+    Path(widget): Path<String>,
+    Client(address): Client,
+    from: AskedFrom,
+    Json(request): Json<CreateSession>,
+) -> Result<impl IntoResponse, ApiError> {
+    let widget = WidgetId(widget);
+    // Known widgets only: a limiter that counts made-up names would be a way to fill its memory.
+    app.open_session.widget(&widget).await?;
+    app.rate_limits.session(address, &widget)?;
+    let host = match request.host_origin {
+        Some(text) => Some(Origin::parse(&text).ok_or(Refusal::OriginNotAllowed)?),
+        None => None,
+    };
+    let claim = Claim { request: from.origin, host };
+    let created = app.open_session.open(&widget, &claim, &from.own).await?;
+    Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], axum::Json(created)))
+}
+
+/// The whole conversation, oldest message first. An answer that is being written has the text there
+/// is so far; go on from there with `Last-Event-ID: {attempt}-{length of the text in UTF-8 bytes}`.
+#[utoipa::path(
+    get,
+    path = "/visitor/v1/sessions/{session}",
+    tag = "visitor",
+    params(("session" = String, Path, description = "The session's id")),
+    security(("session_token" = [])),
+    responses(
+        (status = 200, body = History),
+        (status = 401, body = ErrorBody, description = "`unauthorized` or `token_expired`"),
+        (status = 403, body = ErrorBody, description = "`forbidden` or `origin_not_allowed`"),
+        (status = 404, body = ErrorBody, description = "`not_found`"),
+    )
+)]
+pub(in crate::api) async fn history(
+    State(app): State<Arc<App>>,
+    Visitor(claims): Visitor,
+) -> Result<impl IntoResponse, ApiError> {
+    let history = app.converse.history(&claims.session).await?;
+    Ok(([(header::CACHE_CONTROL, "no-store")], axum::Json(history)))
+}
+
+/// Ends a conversation. Ending twice is ending once.
+#[utoipa::path(
+    post,
+    path = "/visitor/v1/sessions/{session}/end",
+    tag = "visitor",
+    params(("session" = String, Path, description = "The session's id")),
+    security(("session_token" = [])),
+    responses(
+        (status = 200, body = Session),
+        (status = 401, body = ErrorBody, description = "`unauthorized` or `token_expired`"),
+        (status = 403, body = ErrorBody, description = "`forbidden` or `origin_not_allowed`"),
+        (status = 404, body = ErrorBody, description = "`not_found`"),
+    )
+)]
+pub(in crate::api) async fn end(
+    State(app): State<Arc<App>>,
+    Visitor(claims): Visitor,
+) -> Result<impl IntoResponse, ApiError> {
+    let session = app.converse.end(&claims.session, EndReason::VisitorEnded).await?;
+    Ok(([(header::CACHE_CONTROL, "no-store")], axum::Json(session)))
+}

@@ -1,0 +1,184 @@
+//! Everything a handler may need, put together once.
+
+use crate::api::{Loaders, RateLimits};
+use crate::assets::FrontEnd;
+use crate::clock::{Clock, Entropy, IdSource};
+use crate::domain::origin::Origin;
+use crate::providers::Provider;
+use crate::providers::engine::EngineProvider;
+use crate::services::Refusal;
+use crate::services::configure::configure;
+use crate::services::converse::Converse;
+use crate::services::open_session::OpenSession;
+use crate::services::signing_key;
+use crate::services::tokens::Tokens;
+use crate::settings::Settings;
+use crate::store::Store;
+use crate::store::sqlite::SqliteStore;
+use crate::tasks::Tasks;
+use ipnet::IpNet;
+use metrics_exporter_prometheus::PrometheusHandle;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// The parts of a running server.
+#[expect(missing_docs, reason = "each field is named after its documented type")]
+pub struct App {
+    pub settings: Arc<Settings>,
+    pub public_origin: Option<Origin>,
+    pub trusted_proxies: Vec<IpNet>,
+    pub clock: Arc<dyn Clock>,
+    pub ids: IdSource,
+    pub store: Arc<dyn Store>,
+    pub tokens: Tokens,
+    pub converse: Converse,
+    pub open_session: OpenSession,
+    pub rate_limits: RateLimits,
+    pub loaders: Loaders,
+    pub front_end: Option<FrontEnd>,
+    pub metrics: PrometheusHandle,
+    pub tasks: Tasks,
+    stopping: AtomicBool,
+}
+
+/// A server that was put together, and the owner's key if it was made just now.
+pub struct Started {
+    /// The server.
+    pub app: Arc<App>,
+    /// Shown once, kept nowhere.
+    pub owner_key: Option<String>,
+}
+
+/// Why a server could not be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder or a file in it.
+    #[error("the data folder {folder}: {cause}")]
+    Data {
+        /// Which folder.
+        folder: String,
+        /// What failed.
+        #[source]
+        cause: std::io::Error,
+    },
+    /// The database.
+    #[error("the database: {0}")]
+    Store(#[from] crate::store::StoreError),
+    /// The assistants.
+    #[error("the assistants: {0}")]
+    Engine(#[from] banter_engine::EngineError),
+    /// The configuration could not be written to the store.
+    #[error("the configuration: {0}")]
+    Configure(Refusal),
+}
+
+impl App {
+    /// Opens the store, brings it in step with the settings and puts everything together.
+    ///
+    /// # Errors
+    /// [`StartError`], naming the part that failed.
+    pub async fn start(
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        metrics: PrometheusHandle,
+    ) -> Result<Started, StartError> {
+        let folder = settings.data.directory.clone();
+        let data_error = |cause| StartError::Data { folder: folder.display().to_string(), cause };
+        make_private(&folder).map_err(data_error)?;
+        let key = signing_key::load_or_create(&folder.join("signing.key"), entropy.as_ref())
+            .map_err(data_error)?;
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.join("banter.db"))?);
+        let ids = IdSource::new(clock.clone(), entropy);
+        let owner_key = configure(store.as_ref(), &settings, clock.as_ref(), &ids)
+            .await
+            .map_err(StartError::Configure)?;
+        let provider: Arc<dyn Provider> = Arc::new(EngineProvider::new(&settings)?);
+        let tokens = Tokens::new(&key);
+        let tasks = Tasks::default();
+        let app = Arc::new(Self {
+            public_origin: Origin::parse(&settings.server.public_url),
+            trusted_proxies: settings
+                .server
+                .trusted_proxies
+                .iter()
+                .map(|network| network.0)
+                .collect(),
+            converse: Converse::new(
+                store.clone(),
+                provider.clone(),
+                clock.clone(),
+                tasks.clone(),
+                Arc::new(settings.limits.clone()),
+                &settings.answer,
+            ),
+            open_session: OpenSession {
+                store: store.clone(),
+                provider,
+                clock: clock.clone(),
+                ids: ids.clone(),
+                tokens: tokens.clone(),
+                max_ms: settings.session.max_minutes * 60_000,
+                max_message_chars: settings.limits.message_chars,
+            },
+            rate_limits: RateLimits::new(&settings.limits),
+            loaders: Loaders::default(),
+            front_end: FrontEnd::load(),
+            settings: Arc::new(settings),
+            clock,
+            ids,
+            store,
+            tokens,
+            metrics,
+            tasks,
+            stopping: AtomicBool::new(false),
+        });
+        Ok(Started { app, owner_key })
+    }
+
+    /// The front end this server was built with.
+    ///
+    /// # Errors
+    /// [`Refusal::Unavailable`] if it was built without one.
+    pub fn front_end(&self) -> Result<&FrontEnd, Refusal> {
+        self.front_end.as_ref().ok_or_else(|| {
+            tracing::error!(
+                "this server was built without its front end: run `cargo xtask build` first"
+            );
+            Refusal::Unavailable { retry_after: Duration::from_secs(60) }
+        })
+    }
+
+    /// From now on not ready: a stop is under way.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a stop is under way.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Lets answers that are being written come to their end, at most for `limit`; then stops them,
+    /// each stored as interrupted.
+    pub async fn drain(&self, limit: Duration) {
+        if !self.tasks.idle(limit).await {
+            let cut = self.converse.live_answers();
+            tracing::warn!(cut, "stopping answers that did not end in time");
+            self.converse.cancel_all();
+            self.tasks.idle(Duration::from_secs(5)).await;
+        }
+    }
+}
+
+/// Makes a folder that only its owner can look into.
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}

@@ -1,0 +1,10 @@
+//! Rules without I/O: who may embed a widget, what a message may be, when a conversation is over.
+//! Tested by table and by property; knows neither database nor network.
+
+pub mod api_key;
+pub mod client_address;
+pub mod conversation;
+pub mod embedding;
+pub mod origin;
+pub mod text;
+pub mod widget;

@@ -1,0 +1,262 @@
+//! A widget integration: what its owner sets, what of it a browser may know, and who may embed it.
+
+use super::origin::{Origin, OriginPattern};
+use banter_shared::color::{Rgb, TEXT_CONTRAST};
+use banter_shared::ids::WidgetId;
+use banter_shared::widget::{
+    ColorScheme, Layout, LoaderConfig, LoaderStrings, Palette, Position, Strings, WidgetConfig,
+};
+use serde::{Deserialize, Serialize};
+
+/// The panel's background in either scheme; must agree with `assets/widget.css`.
+const PANEL_LIGHT: Rgb = Rgb::WHITE;
+const PANEL_DARK: Rgb = Rgb(0x16, 0x18, 0x1d);
+
+/// What an owner sets. Everything has a default, so an empty table is a working widget.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WidgetSettings {
+    /// Name of the assistant that answers.
+    pub assistant: String,
+    /// Whether visitors may talk to it.
+    pub enabled: bool,
+    /// Which pages may embed it.
+    pub allowed_origins: Vec<OriginPattern>,
+    /// Whether `/chat/{widget}` shows it as a page of its own.
+    pub hosted_page: bool,
+    /// The header's first line.
+    pub title: String,
+    /// The header's second line.
+    pub subtitle: String,
+    /// http(s) or same-origin address of the header's logo.
+    pub logo: Option<String>,
+    /// http(s) or same-origin address of an image for the launcher.
+    pub icon: Option<String>,
+    /// The brand's colour, `#rrggbb` or `#rgb`.
+    pub accent: String,
+    /// Light or dark.
+    pub color_scheme: ColorScheme,
+    /// How the panel stands on the page.
+    pub layout: Layout,
+    /// Which corner.
+    pub position: Position,
+    /// Panel width in CSS pixels.
+    pub width: u32,
+    /// Panel height in CSS pixels.
+    pub height: u32,
+    /// Distance from the window's edges in CSS pixels.
+    pub offset: u32,
+    /// BCP 47 tag of the texts.
+    pub language: String,
+    /// Whether a session begins when the panel opens instead of with the first message.
+    pub session_on_open: bool,
+    /// Texts that replace the English defaults.
+    pub strings: Strings,
+}
+
+impl Default for WidgetSettings {
+    fn default() -> Self {
+        Self {
+            assistant: String::new(),
+            enabled: true,
+            allowed_origins: Vec::new(),
+            hosted_page: false,
+            title: "Chat with us".into(),
+            subtitle: String::new(),
+            logo: None,
+            icon: None,
+            accent: "#2458d3".into(),
+            color_scheme: ColorScheme::Auto,
+            layout: Layout::Bubble,
+            position: Position::BottomRight,
+            width: 400,
+            height: 640,
+            offset: 20,
+            language: "en".into(),
+            session_on_open: false,
+            strings: Strings::default(),
+        }
+    }
+}
+
+/// A widget as the server knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Widget {
+    /// Its id, as it stands in the tag.
+    pub id: WidgetId,
+    /// What its owner set.
+    pub settings: WidgetSettings,
+}
+
+/// What the browser side of a widget is built from, besides its settings.
+#[derive(Clone, Copy, Debug)]
+pub struct Surroundings<'a> {
+    /// What the assistant says first, rendered.
+    pub first_message: Option<&'a str>,
+    /// The longest message the server takes, in characters.
+    pub max_message_chars: u32,
+}
+
+impl Widget {
+    /// Whether pages of `origin` may embed this widget.
+    #[must_use]
+    pub fn allows(&self, origin: &Origin) -> bool {
+        self.settings.allowed_origins.iter().any(|pattern| pattern.allows(origin))
+    }
+
+    /// What the panel draws itself from.
+    #[must_use]
+    pub fn config(&self, surroundings: Surroundings<'_>) -> WidgetConfig {
+        let settings = &self.settings;
+        WidgetConfig {
+            id: self.id.clone(),
+            title: settings.title.clone(),
+            subtitle: settings.subtitle.clone(),
+            logo: settings.logo.clone(),
+            layout: settings.layout,
+            position: settings.position,
+            color_scheme: settings.color_scheme,
+            palette: self.palette(),
+            width: settings.width,
+            height: settings.height,
+            language: settings.language.clone(),
+            rtl: is_rtl(&settings.language),
+            first_message: surroundings.first_message.map(str::to_owned),
+            session_on_open: settings.session_on_open,
+            max_message_chars: surroundings.max_message_chars,
+            strings: self.strings(),
+        }
+    }
+
+    /// What the loader draws the launcher from; `module` is a file name.
+    #[must_use]
+    pub fn loader_config(&self, module: &str) -> LoaderConfig {
+        let (settings, palette, strings) = (&self.settings, self.palette(), self.strings());
+        LoaderConfig {
+            id: self.id.clone(),
+            layout: settings.layout,
+            position: settings.position,
+            accent: palette.accent,
+            on_accent: palette.on_accent,
+            width: settings.width,
+            height: settings.height,
+            offset: settings.offset,
+            icon: settings.icon.clone(),
+            strings: LoaderStrings {
+                open: strings.open_chat,
+                close: strings.close,
+                panel: settings.title.clone(),
+                unread: strings.unread,
+                loading: strings.connecting,
+                failed: strings.failed,
+                retry: strings.retry,
+            },
+            module: module.to_owned(),
+        }
+    }
+
+    /// Every text, the owner's where there is one.
+    #[must_use]
+    pub fn strings(&self) -> Strings {
+        self.settings.strings.clone().or(Strings::english())
+    }
+
+    fn palette(&self) -> Palette {
+        let accent = Rgb::parse(&self.settings.accent).unwrap_or(Rgb(0x24, 0x58, 0xd3));
+        Palette {
+            accent: accent.to_string(),
+            on_accent: accent.ink().to_string(),
+            accent_on_light: accent.readable_on(PANEL_LIGHT, TEXT_CONTRAST).to_string(),
+            accent_on_dark: accent.readable_on(PANEL_DARK, TEXT_CONTRAST).to_string(),
+        }
+    }
+}
+
+impl WidgetSettings {
+    /// What is wrong with these settings, as `(field, sentence)`.
+    #[must_use]
+    pub fn faults(&self) -> Vec<(&'static str, String)> {
+        let mut faults = Vec::new();
+        if Rgb::parse(&self.accent).is_none() {
+            faults.push(("accent", format!("`{}` is not a colour: write #rrggbb", self.accent)));
+        }
+        for (field, address) in [("logo", &self.logo), ("icon", &self.icon)] {
+            let usable = |a: &String| {
+                a.starts_with("https://")
+                    || a.starts_with("http://")
+                    || (a.starts_with('/') && !a.starts_with("//"))
+            };
+            if address.as_ref().is_some_and(|address| !usable(address)) {
+                faults.push((field, "must be an http(s) address or begin with /".to_owned()));
+            }
+        }
+        for (field, value, range) in [
+            ("width", self.width, 280..=1200),
+            ("height", self.height, 320..=1600),
+            ("offset", self.offset, 0..=200),
+        ] {
+            if !range.contains(&value) {
+                let (low, high) = range.into_inner();
+                faults.push((field, format!("must be from {low} to {high} CSS pixels")));
+            }
+        }
+        let tag = &self.language;
+        if tag.is_empty()
+            || tag.len() > 35
+            || !tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        {
+            faults.push(("language", format!("`{tag}` is not a BCP 47 tag such as en or de-CH")));
+        }
+        faults
+    }
+}
+
+/// Whether a language is written from right to left. Source: CLDR's right-to-left scripts, by the
+/// languages that are commonly written in them.
+fn is_rtl(tag: &str) -> bool {
+    let language = tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
+    matches!(
+        language.as_str(),
+        "ar" | "arc" | "ckb" | "dv" | "fa" | "he" | "iw" | "ks" | "ps" | "sd" | "ug" | "ur" | "yi"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Surroundings, Widget, WidgetSettings};
+
+    #[test]
+    fn a_default_widget_is_sound_and_readable() {
+        let widget = Widget { id: "w".into(), settings: WidgetSettings::default() };
+        assert_eq!(widget.settings.faults(), []);
+        let config =
+            widget.config(Surroundings { first_message: Some("Hi"), max_message_chars: 10 });
+        assert_eq!(config.palette.on_accent, "#ffffff");
+        assert_eq!(config.strings.send, "Send");
+        assert!(!config.rtl);
+    }
+
+    #[test]
+    fn an_owners_text_replaces_only_its_default() {
+        let mut settings = WidgetSettings { language: "ar-EG".into(), ..WidgetSettings::default() };
+        settings.strings.send = "أرسل".into();
+        let widget = Widget { id: "w".into(), settings };
+        let config = widget.config(Surroundings { first_message: None, max_message_chars: 10 });
+        assert_eq!((config.strings.send.as_str(), config.strings.end.as_str()), ("أرسل", "End"));
+        assert!(config.rtl);
+    }
+
+    #[test]
+    fn unusable_settings_are_named() {
+        let settings = WidgetSettings {
+            accent: "red".into(),
+            logo: Some("javascript:alert(1)".into()),
+            icon: Some("//evil.example/x.png".into()),
+            width: 10,
+            language: "en_US!".into(),
+            ..WidgetSettings::default()
+        };
+        let fields: Vec<_> = settings.faults().into_iter().map(|(field, _)| field).collect();
+        assert_eq!(fields, ["accent", "logo", "icon", "width", "language"]);
+    }
+}

@@ -1,0 +1,68 @@
+//! The assistants that run in this process.
+
+use super::{ModelError, Provider, ReplyStream};
+use crate::assets::demo_knowledge;
+use crate::settings::{Connection, Settings};
+use banter_engine::assistant::Assistant;
+use banter_engine::http::USER_AGENT;
+use banter_engine::turn::Turn;
+use banter_engine::variables::Variables;
+use banter_engine::{Engine, EngineError, EngineSettings, KnowledgeSource, OpenAiConnection};
+use secrecy::ExposeSecret as _;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The engine as a provider.
+pub struct EngineProvider {
+    engine: Engine,
+}
+
+impl EngineProvider {
+    /// An engine with the configured knowledge and connections, and the demo shop's knowledge.
+    ///
+    /// # Errors
+    /// When knowledge cannot be read or a connection's address cannot be used.
+    pub fn new(settings: &Settings) -> Result<Self, EngineError> {
+        let mut knowledge =
+            BTreeMap::from([("demo".to_owned(), KnowledgeSource::Files(demo_knowledge()))]);
+        for (name, folder) in &settings.engine.knowledge {
+            knowledge.insert(name.clone(), KnowledgeSource::Folder(folder.clone()));
+        }
+        let connections = settings
+            .engine
+            .connections
+            .iter()
+            .map(|(name, connection)| (name.clone(), open_ai(connection)))
+            .collect();
+        let engine = Engine::new(EngineSettings {
+            knowledge,
+            words_per_second: settings.engine.words_per_second,
+            connections,
+            user_agent: USER_AGENT.to_owned(),
+        })?;
+        Ok(Self { engine })
+    }
+}
+
+impl Provider for EngineProvider {
+    fn reply(&self, assistant: &Assistant, history: &[Turn]) -> ReplyStream {
+        self.engine.reply(assistant, &Variables::default(), history)
+    }
+
+    fn first_message(&self, assistant: &Assistant) -> Result<Option<String>, ModelError> {
+        self.engine.first_message(assistant, &Variables::default())
+    }
+}
+
+fn open_ai(settings: &Connection) -> OpenAiConnection {
+    let has_key = !settings.api_key.expose_secret().is_empty();
+    OpenAiConnection {
+        base_url: settings.base_url.clone(),
+        api_key: has_key.then(|| settings.api_key.clone()),
+        connect_timeout: Duration::from_secs(settings.connect_seconds),
+        first_byte_timeout: Duration::from_secs(settings.first_byte_seconds),
+        idle_timeout: Duration::from_secs(settings.idle_seconds),
+        retries: settings.retries,
+        max_answer_bytes: settings.max_answer_bytes,
+    }
+}

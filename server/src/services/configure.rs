@@ -1,0 +1,48 @@
+//! What happens at every start: the configuration's assistants and widgets are written to the
+//! store, the first organization and its key are made if there is none, and answers that a crash
+//! left unfinished are marked.
+
+use super::Refusal;
+use crate::clock::{Clock, IdSource};
+use crate::domain::api_key;
+use crate::domain::widget::Widget;
+use crate::settings::Settings;
+use crate::store::{Declaration, Seeded, Store};
+
+/// Brings the store in step with the configuration. Returns the owner's key if it was made just
+/// now: it is kept nowhere and can be shown only this once.
+///
+/// # Errors
+/// The store's failure.
+pub async fn configure(
+    store: &dyn Store,
+    settings: &Settings,
+    clock: &dyn Clock,
+    ids: &IdSource,
+) -> Result<Option<String>, Refusal> {
+    let interrupted = store.interrupt_unfinished().await?;
+    if interrupted > 0 {
+        tracing::warn!(
+            interrupted,
+            "answers were cut off by the last stop; visitors can retry them"
+        );
+    }
+    let key = ids.secret(api_key::PREFIX);
+    let seeded = store
+        .declare(Declaration {
+            assistants: settings
+                .assistants
+                .iter()
+                .map(|(name, assistant)| (name.clone(), assistant.clone()))
+                .collect(),
+            widgets: settings
+                .widgets
+                .iter()
+                .map(|(id, settings)| Widget { id: id.as_str().into(), settings: settings.clone() })
+                .collect(),
+            organization: ("Demo".into(), api_key::digest(&key)),
+            now: clock.now_ms(),
+        })
+        .await?;
+    Ok((seeded == Seeded::First).then_some(key))
+}

@@ -1,0 +1,213 @@
+//! What happens to a message.
+//!
+//! A question is stored before anything is asked, and asked once however often it is sent: all
+//! requests with the same id meet at one [`Answer`]. Writing it is a task of its own, so that a
+//! visitor who reloads the page finds it going on, and one who leaves for good cancels it.
+
+mod live;
+mod writing;
+
+use super::answer::{Answer, Reader};
+use super::{Refusal, tokens::Claims};
+use crate::clock::Clock;
+use crate::domain::text::{self, TextFault};
+use crate::providers::Provider;
+use crate::settings::{Answer as AnswerSettings, Limits};
+use crate::store::{Appended, Question, Store};
+use crate::tasks::Tasks;
+use banter_shared::error::{ErrorBody, codes};
+use banter_shared::ids::{SessionId, is_valid_id};
+use banter_shared::message::{Message, MessageStatus};
+use banter_shared::session::{EndReason, History, PostMessage, Session};
+use banter_shared::stream::{Cursor, StreamEvent};
+use live::LiveAnswers;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Questions in, answers out. Clones share everything.
+#[derive(Clone)]
+pub struct Converse {
+    store: Arc<dyn Store>,
+    provider: Arc<dyn Provider>,
+    clock: Arc<dyn Clock>,
+    tasks: Tasks,
+    live: Arc<LiveAnswers>,
+    limits: Arc<Limits>,
+    abandon_after: Duration,
+    checkpoint_every: Duration,
+}
+
+impl Converse {
+    /// Conversations kept in `store` and answered by `provider`.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        provider: Arc<dyn Provider>,
+        clock: Arc<dyn Clock>,
+        tasks: Tasks,
+        limits: Arc<Limits>,
+        settings: &AnswerSettings,
+    ) -> Self {
+        Self {
+            store,
+            provider,
+            clock,
+            tasks,
+            live: Arc::new(LiveAnswers::new(limits.live_answers)),
+            limits,
+            abandon_after: Duration::from_secs(settings.abandon_seconds),
+            checkpoint_every: Duration::from_millis(settings.checkpoint_ms),
+        }
+    }
+
+    /// Accepts a question, durably, and gives its answer to read from `cursor` on.
+    ///
+    /// # Errors
+    /// A [`Refusal`] that says why the question was not accepted; nothing was stored then.
+    pub async fn post(
+        &self,
+        claims: &Claims,
+        message: PostMessage,
+        cursor: Option<Cursor>,
+        request_id: &str,
+    ) -> Result<Reader, Refusal> {
+        self.check(&message)?;
+        let (answer, is_new) = self.live.enter(&claims.session, &message)?;
+        if is_new {
+            let question = Question {
+                session: claims.session.clone(),
+                id: message.id,
+                text: message.text,
+                retry: message.retry,
+                now: self.clock.now_ms(),
+                max_questions: self.limits.messages_per_session,
+            };
+            // A task of its own: a request that is dropped now must not leave a question half asked.
+            let (this, answer, request_id) = (self.clone(), answer.clone(), request_id.to_owned());
+            self.tasks.spawn(async move { this.ask(&answer, question, &request_id).await });
+        }
+        answer.read(cursor).await
+    }
+
+    /// The whole conversation, with the text of an answer that is being written.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] when the session is gone, or the store's failure.
+    pub async fn history(&self, session: &SessionId) -> Result<History, Refusal> {
+        let live = self.live.of(session);
+        let so_far = live.as_ref().and_then(|answer| answer.so_far());
+        let (record, mut messages) =
+            self.store.history(session).await?.ok_or(Refusal::NotFound("session"))?;
+        for message in &mut messages {
+            let written = live
+                .as_ref()
+                .filter(|live| message.id == banter_shared::message::answer_id(&live.question));
+            match (written, &so_far) {
+                (Some(_), Some((attempt, text))) if message.status == MessageStatus::Streaming => {
+                    message.attempt = *attempt;
+                    message.text.clone_from(text);
+                }
+                (None, _) if message.status == MessageStatus::Streaming => {
+                    message.status = MessageStatus::Interrupted;
+                }
+                _ => {}
+            }
+        }
+        Ok(History { session: record.seen_at(self.clock.now_ms()), messages })
+    }
+
+    /// Ends a conversation, and with it the answer that is being written. Ending twice is ending
+    /// once.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] when the session is gone, or the store's failure.
+    pub async fn end(&self, session: &SessionId, reason: EndReason) -> Result<Session, Refusal> {
+        let now = self.clock.now_ms();
+        let record = self.store.end_session(session, now, reason).await?;
+        if let Some(answer) = self.live.of(session) {
+            answer.cancel();
+        }
+        Ok(record.ok_or(Refusal::NotFound("session"))?.seen_at(now))
+    }
+
+    /// Stops every answer that is being written; each is stored as interrupted.
+    pub fn cancel_all(&self) {
+        self.live.cancel_all();
+    }
+
+    /// How many answers are being written.
+    #[must_use]
+    pub fn live_answers(&self) -> usize {
+        self.live.count()
+    }
+
+    fn check(&self, message: &PostMessage) -> Result<(), Refusal> {
+        if !is_valid_id(message.id.as_str()) {
+            return Err(Refusal::Invalid {
+                field: Some("id".into()),
+                sentence: "an id is 1 to 64 of A-Z a-z 0-9 _ -".into(),
+            });
+        }
+        let invalid = |sentence: &str| Refusal::Invalid {
+            field: Some("text".into()),
+            sentence: sentence.into(),
+        };
+        match text::check(&message.text, self.limits.message_chars as usize) {
+            Ok(()) => Ok(()),
+            Err(TextFault::Empty) => Err(invalid("say something")),
+            Err(TextFault::Nul) => Err(invalid("a message cannot contain a NUL character")),
+            Err(TextFault::TooLong) => Err(Refusal::TooLarge(format!(
+                "a message has at most {} characters",
+                self.limits.message_chars
+            ))),
+        }
+    }
+
+    /// Stores the question and, if it is new, has its answer written. Always leaves `answer` in a
+    /// phase that somebody waiting for it can act on.
+    async fn ask(&self, answer: &Arc<Answer>, question: Question, request_id: &str) {
+        let session = question.session.clone();
+        match self.store.append_question(question).await {
+            Ok(Appended::Write(order)) => {
+                answer.begin(order.attempt, order.asked_at);
+                self.write(&session, answer, *order, request_id).await;
+            }
+            Ok(Appended::Existing { answer: stored, asked_at }) => {
+                let end = how_it_ended(&stored, request_id);
+                answer.resolve(stored, asked_at, end);
+            }
+            Ok(Appended::NoSession) => answer.refuse(Refusal::NotFound("session")),
+            Ok(Appended::Ended) => answer.refuse(Refusal::SessionEnded),
+            Ok(Appended::Conflict) => answer.refuse(Refusal::MessageIdConflict),
+            Ok(Appended::Full) => answer.refuse(Refusal::SessionFull),
+            Err(error) => answer.refuse(error.into()),
+        }
+        self.live.leave(&session, answer);
+    }
+}
+
+/// The last event of an answer that was written before.
+fn how_it_ended(stored: &Message, request_id: &str) -> StreamEvent {
+    match stored.status {
+        MessageStatus::Complete | MessageStatus::Unknown => {
+            StreamEvent::Done(Message { text: String::new(), ..stored.clone() })
+        }
+        // Stored as streaming and written by nobody: orphaned.
+        MessageStatus::Interrupted | MessageStatus::Streaming => {
+            StreamEvent::Error(interrupted(request_id))
+        }
+        MessageStatus::Failed => {
+            StreamEvent::Error(stored.error.clone().unwrap_or_else(|| interrupted(request_id)))
+        }
+    }
+}
+
+fn interrupted(request_id: &str) -> ErrorBody {
+    ErrorBody {
+        code: codes::ANSWER_INTERRUPTED.into(),
+        message: "The answer was interrupted.".into(),
+        field: None,
+        retryable: true,
+        request_id: request_id.into(),
+    }
+}

@@ -1,0 +1,173 @@
+//! Writing one answer: from the provider's stream into the [`Answer`] that visitors read, and into
+//! the store, until it is complete, fails, is cancelled or abandoned.
+
+use super::{Converse, interrupted};
+use crate::providers::{Delta, ModelError};
+use crate::services::answer::Answer;
+use crate::store::{AnswerEnd, AnswerOrder};
+use banter_engine::turn::{Speaker, Turn};
+use banter_shared::error::{ErrorBody, codes};
+use banter_shared::ids::SessionId;
+use banter_shared::message::{Message, MessageStatus, Role, Source};
+use banter_shared::stream::StreamEvent;
+use futures_util::StreamExt as _;
+use tokio::time::Instant;
+
+/// Why the writing stopped.
+enum Stop {
+    Complete,
+    Failed(ModelError),
+    Cancelled,
+    Abandoned,
+}
+
+impl Stop {
+    /// The outcome's name in the metrics.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Failed(_) => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Abandoned => "abandoned",
+        }
+    }
+}
+
+impl Converse {
+    /// Has `answer` written and stored. The readers learn of its end only when that is durable.
+    pub(super) async fn write(
+        &self,
+        session: &SessionId,
+        answer: &Answer,
+        order: AnswerOrder,
+        request_id: &str,
+    ) {
+        let asked = Instant::now();
+        let mut sources = Vec::new();
+        let stop = self.relay(session, answer, &order, &mut sources).await;
+        metrics::counter!("banter_answers_total", "outcome" => stop.name()).increment(1);
+        metrics::histogram!("banter_answer_seconds").record(asked.elapsed().as_secs_f64());
+        if let Stop::Failed(error) = &stop {
+            tracing::warn!(
+                session = %session,
+                request_id,
+                error = error as &dyn std::error::Error,
+                "the assistant did not answer"
+            );
+        }
+        let (status, error) = match stop {
+            Stop::Complete => (MessageStatus::Complete, None),
+            Stop::Cancelled | Stop::Abandoned => {
+                (MessageStatus::Interrupted, Some(interrupted(request_id)))
+            }
+            Stop::Failed(error) => (MessageStatus::Failed, Some(visible(&error, request_id))),
+        };
+        let end = AnswerEnd {
+            status,
+            text: answer.text(),
+            sources: sources.clone(),
+            error: error.clone(),
+        };
+        let stored = self.store.finish_answer(session, &order.answer_id, end).await;
+        let last = match (stored, error) {
+            (Ok(()), None) => StreamEvent::Done(Message {
+                id: order.answer_id,
+                role: Role::Assistant,
+                text: String::new(),
+                status,
+                created_at: order.asked_at,
+                attempt: order.attempt,
+                sources,
+                error: None,
+            }),
+            (Ok(()), Some(error)) => StreamEvent::Error(error),
+            (Err(cause), _) => {
+                tracing::error!(session = %session, request_id, error = &cause as &dyn std::error::Error, "an answer was not stored");
+                StreamEvent::Error(interrupted(request_id))
+            }
+        };
+        answer.end(last);
+    }
+
+    /// Passes deltas on until the answer stops.
+    async fn relay(
+        &self,
+        session: &SessionId,
+        answer: &Answer,
+        order: &AnswerOrder,
+        sources: &mut Vec<Source>,
+    ) -> Stop {
+        let asked = Instant::now();
+        let mut stream = self.provider.reply(&order.assistant, &turns(&order.history));
+        let mut cancelled = std::pin::pin!(answer.cancelled());
+        let mut abandoned = std::pin::pin!(answer.abandoned(self.abandon_after));
+        let mut first = true;
+        let mut stored_at = asked;
+        loop {
+            let next = tokio::select! {
+                biased;
+                () = &mut cancelled => return Stop::Cancelled,
+                () = &mut abandoned => return Stop::Abandoned,
+                next = stream.next() => next,
+            };
+            match next {
+                None => return Stop::Complete,
+                Some(Err(error)) => return Stop::Failed(error),
+                Some(Ok(Delta::Sources(found))) => *sources = found,
+                Some(Ok(Delta::Usage(usage))) => {
+                    metrics::counter!("banter_tokens_total", "kind" => "prompt")
+                        .increment(usage.prompt_tokens.into());
+                    metrics::counter!("banter_tokens_total", "kind" => "completion")
+                        .increment(usage.completion_tokens.into());
+                }
+                Some(Ok(Delta::Text(text))) => {
+                    if std::mem::take(&mut first) {
+                        metrics::histogram!("banter_first_token_seconds")
+                            .record(asked.elapsed().as_secs_f64());
+                    }
+                    answer.push(&text);
+                    if stored_at.elapsed() >= self.checkpoint_every {
+                        stored_at = Instant::now();
+                        // What a crash would cost is bounded by this; a failure here costs nothing
+                        // yet, and the end of the answer will report it.
+                        let _ = self
+                            .store
+                            .checkpoint_answer(session, &order.answer_id, answer.text())
+                            .await;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The conversation as the model is told it: what was interrupted is what was said.
+fn turns(history: &[Message]) -> Vec<Turn> {
+    history
+        .iter()
+        .filter(|message| !message.text.is_empty())
+        .map(|message| Turn {
+            speaker: match message.role {
+                Role::Visitor => Speaker::Visitor,
+                Role::Assistant | Role::Unknown => Speaker::Assistant,
+            },
+            text: message.text.clone(),
+        })
+        .collect()
+}
+
+/// What a visitor may know of a model's failure.
+fn visible(error: &ModelError, request_id: &str) -> ErrorBody {
+    let code = error.code();
+    debug_assert!(
+        [codes::ASSISTANT_FAILED, codes::ASSISTANT_TIMEOUT, codes::ASSISTANT_UNAVAILABLE]
+            .contains(&code)
+    );
+    ErrorBody {
+        code: code.into(),
+        message: error.visitor_message().into(),
+        field: None,
+        retryable: error.retryable(),
+        request_id: request_id.into(),
+    }
+}

@@ -1,0 +1,118 @@
+//! Opening a conversation: every check comes before any side effect.
+
+use super::Refusal;
+use super::tokens::{Claims, Tokens};
+use crate::clock::{Clock, IdSource};
+use crate::domain::conversation::SessionRecord;
+use crate::domain::embedding::{Claim, OwnOrigin, admit};
+use crate::domain::widget::{Surroundings, Widget};
+use crate::providers::Provider;
+use crate::store::Store;
+use banter_engine::assistant::Assistant;
+use banter_shared::ids::WidgetId;
+use banter_shared::message::{Message, MessageStatus, Role};
+use banter_shared::session::SessionCreated;
+use banter_shared::widget::WidgetConfig;
+use std::sync::Arc;
+
+/// Finds widgets and opens conversations in them.
+pub struct OpenSession {
+    /// Where widgets are found and sessions kept.
+    pub store: Arc<dyn Store>,
+    /// Who says the first message.
+    pub provider: Arc<dyn Provider>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The ids.
+    pub ids: IdSource,
+    /// The tokens.
+    pub tokens: Tokens,
+    /// How long a session lasts at most, in milliseconds.
+    pub max_ms: u64,
+    /// The longest message, in characters.
+    pub max_message_chars: u32,
+}
+
+impl OpenSession {
+    /// A widget that visitors may talk to.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] or [`Refusal::WidgetDisabled`].
+    pub async fn widget(&self, id: &WidgetId) -> Result<(Widget, Assistant), Refusal> {
+        let (widget, assistant) =
+            self.store.widget(id).await?.ok_or(Refusal::NotFound("widget"))?;
+        if !widget.settings.enabled {
+            return Err(Refusal::WidgetDisabled);
+        }
+        Ok((widget, assistant))
+    }
+
+    /// What the panel of a widget draws itself from.
+    #[must_use]
+    pub fn config(&self, widget: &Widget, assistant: &Assistant) -> WidgetConfig {
+        let first_message = self.first_message(assistant);
+        widget.config(Surroundings {
+            first_message: first_message.as_deref(),
+            max_message_chars: self.max_message_chars,
+        })
+    }
+
+    /// Opens a conversation for a page that may have one.
+    ///
+    /// # Errors
+    /// A [`Refusal`] that says why not; nothing was stored then.
+    pub async fn open(
+        &self,
+        id: &WidgetId,
+        claim: &Claim,
+        own: &OwnOrigin,
+    ) -> Result<SessionCreated, Refusal> {
+        let (widget, assistant) = self.widget(id).await?;
+        let origin = admit(&widget, claim, own).ok_or(Refusal::OriginNotAllowed)?;
+        let now = self.clock.now_ms();
+        let session = SessionRecord {
+            id: self.ids.next().into(),
+            widget_id: widget.id,
+            created_at: now,
+            expires_at: now + self.max_ms,
+            ended: None,
+        };
+        let messages: Vec<Message> = self
+            .first_message(&assistant)
+            .map(|text| Message {
+                id: "first".into(),
+                role: Role::Assistant,
+                text,
+                status: MessageStatus::Complete,
+                created_at: now,
+                attempt: 1,
+                sources: Vec::new(),
+                error: None,
+            })
+            .into_iter()
+            .collect();
+        if !self.store.create_session(&session, messages.clone()).await? {
+            return Err(Refusal::NotFound("widget"));
+        }
+        metrics::counter!("banter_sessions_total").increment(1);
+        let token = self.tokens.issue(&Claims {
+            session: session.id.clone(),
+            widget: session.widget_id.clone(),
+            origin: origin.to_string(),
+            expires: session.expires_at.div_ceil(1000),
+        })?;
+        Ok(SessionCreated { session: session.seen_at(now), token, messages })
+    }
+
+    fn first_message(&self, assistant: &Assistant) -> Option<String> {
+        // A template that cannot be rendered costs the greeting, not the chat.
+        self.provider.first_message(assistant).unwrap_or_else(|error| {
+            tracing::warn!(
+                assistant = assistant.name,
+                error = &error as &dyn std::error::Error,
+                "the first message cannot be rendered"
+            );
+            None
+        })
+    }
+}

@@ -1,0 +1,212 @@
+//! Configuration: one annotated sample that is also the defaults, then a file, the environment and
+//! flags; checked as a whole before anything starts, and refused with the reason when unsafe.
+
+mod faults;
+
+use crate::domain::widget::WidgetSettings;
+use banter_engine::assistant::Assistant;
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// The annotated sample: every setting with its default, its unit and a sentence.
+pub const SAMPLE: &str = include_str!("../banter.sample.toml");
+
+/// Everything that can be configured. Each field is explained in [`SAMPLE`].
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every setting is documented once, in banter.sample.toml")]
+pub struct Settings {
+    pub server: Server,
+    pub data: Data,
+    pub log: Log,
+    pub limits: Limits,
+    pub session: Session,
+    pub answer: Answer,
+    pub engine: Engine,
+    pub assistants: BTreeMap<String, Assistant>,
+    pub widgets: BTreeMap<String, WidgetSettings>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every setting is documented once, in banter.sample.toml")]
+pub struct Server {
+    pub listen: SocketAddr,
+    pub public_url: String,
+    pub trusted_proxies: Vec<Network>,
+    pub drain_seconds: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every setting is documented once, in banter.sample.toml")]
+pub struct Data {
+    pub directory: PathBuf,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every setting is documented once, in banter.sample.toml")]
+pub struct Log {
+    pub filter: String,
+    pub format: LogFormat,
+}
+
+/// Who reads the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// People.
+    Text,
+    /// Machines.
+    Json,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every setting is documented once, in banter.sample.toml")]
+pub struct Limits {
+    pub connections: usize,
+    pub connections_per_address: usize,
+    pub request_seconds: u64,
+    pub body_bytes: usize,
+    pub message_chars: u32,
+    pub messages_per_session: u32,
+    pub sessions_per_minute_per_address: u32,
+    pub sessions_per_minute_per_widget: u32,
+    pub messages_per_minute_per_session: u32,
+    pub messages_per_minute_per_address: u32,
+    pub live_answers: usize,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every setting is documented once, in banter.sample.toml")]
+pub struct Session {
+    pub max_minutes: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every setting is documented once, in banter.sample.toml")]
+pub struct Answer {
+    pub abandon_seconds: u64,
+    pub checkpoint_ms: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every setting is documented once, in banter.sample.toml")]
+pub struct Engine {
+    pub words_per_second: u32,
+    pub knowledge: BTreeMap<String, PathBuf>,
+    pub connections: BTreeMap<String, Connection>,
+}
+
+/// One OpenAI-compatible model server.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every setting is documented once, in banter.sample.toml")]
+pub struct Connection {
+    pub base_url: String,
+    #[serde(default)]
+    pub api_key: SecretString,
+    #[serde(default = "Connection::connect_seconds")]
+    pub connect_seconds: u64,
+    #[serde(default = "Connection::first_byte_seconds")]
+    pub first_byte_seconds: u64,
+    #[serde(default = "Connection::idle_seconds")]
+    pub idle_seconds: u64,
+    #[serde(default = "Connection::retries")]
+    pub retries: u32,
+    #[serde(default = "Connection::max_answer_bytes")]
+    pub max_answer_bytes: usize,
+}
+
+// A connection has no entry in the sample that could carry its defaults, so they stand here; a
+// test holds them to what the sample says.
+impl Connection {
+    fn connect_seconds() -> u64 {
+        5
+    }
+    fn first_byte_seconds() -> u64 {
+        60
+    }
+    fn idle_seconds() -> u64 {
+        30
+    }
+    fn retries() -> u32 {
+        2
+    }
+    fn max_answer_bytes() -> usize {
+        262_144
+    }
+}
+
+/// An address or a network in CIDR form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Network(pub ipnet::IpNet);
+
+impl TryFrom<String> for Network {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+            .or_else(|_| text.parse::<std::net::IpAddr>().map(ipnet::IpNet::from))
+            .map(Self)
+            .map_err(|_| format!("`{text}` is neither an address nor a network"))
+    }
+}
+
+/// What the command line may set above everything else.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Overrides {
+    /// `server.listen`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<SocketAddr>,
+    /// `data.directory`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<PathBuf>,
+}
+
+/// Why the server will not start with these settings.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// A file is missing, a value has the wrong type, a setting does not exist.
+    #[error("{0}")]
+    Unreadable(Box<figment::Error>),
+    /// Everything can be read and something must not be.
+    #[error("these settings are refused:\n{}", .0.iter().map(|f| format!("  - {f}\n")).collect::<String>())]
+    Refused(Vec<String>),
+}
+
+impl Settings {
+    /// Reads the defaults, then `file`, the environment (`BANTER_…`) and `overrides`, and checks
+    /// the result.
+    ///
+    /// # Errors
+    /// [`SettingsError`] with every reason at once.
+    pub fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Self, SettingsError> {
+        let mut figment = Figment::from(Toml::string(SAMPLE));
+        if let Some(file) = file {
+            figment = figment.merge(Toml::file_exact(file));
+        }
+        figment = figment.merge(Env::prefixed("BANTER_").split("__").lowercase(true));
+        if let Some(listen) = overrides.listen {
+            figment = figment.merge(Serialized::default("server.listen", listen));
+        }
+        if let Some(data) = &overrides.data {
+            figment = figment.merge(Serialized::default("data.directory", data));
+        }
+        let settings: Self =
+            figment.extract().map_err(|error| SettingsError::Unreadable(Box::new(error)))?;
+        let faults = faults::faults(&settings);
+        if faults.is_empty() { Ok(settings) } else { Err(SettingsError::Refused(faults)) }
+    }
+}

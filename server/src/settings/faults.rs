@@ -1,0 +1,159 @@
+//! Which settings are refused although they can be read, each with the reason and the way out.
+
+use super::Settings;
+use crate::domain::origin::Origin;
+use banter_engine::assistant::ModelChoice;
+use banter_shared::ids::is_valid_id;
+use secrecy::ExposeSecret as _;
+
+/// Every reason not to start, empty when there is none.
+pub(super) fn faults(settings: &Settings) -> Vec<String> {
+    let mut faults = Vec::new();
+    server(settings, &mut faults);
+    limits(settings, &mut faults);
+    connections(settings, &mut faults);
+    assistants(settings, &mut faults);
+    widgets(settings, &mut faults);
+    faults
+}
+
+fn server(settings: &Settings, faults: &mut Vec<String>) {
+    let server = &settings.server;
+    if server.public_url.is_empty() {
+        if !server.listen.ip().is_loopback() {
+            faults.push(format!(
+                "server.listen = {} is open to the network and server.public_url is empty: set it to \
+                 the https address visitors use, so that other names for this server are not trusted",
+                server.listen
+            ));
+        }
+    } else {
+        match Origin::parse(&server.public_url) {
+            None => faults.push(format!(
+                "server.public_url = `{}` is not an origin such as https://chat.example.com",
+                server.public_url
+            )),
+            Some(origin) if !origin.is_confidential() => faults.push(format!(
+                "server.public_url = `{}` is not https: visitors' tokens and conversations would \
+                 cross the network in the clear",
+                server.public_url
+            )),
+            Some(_) => {}
+        }
+    }
+    for network in &server.trusted_proxies {
+        if network.0.prefix_len() == 0 {
+            faults.push(format!(
+                "server.trusted_proxies contains {}, every address: any visitor could pretend to be \
+                 another and escape the limits",
+                network.0
+            ));
+        }
+    }
+}
+
+fn limits(settings: &Settings, faults: &mut Vec<String>) {
+    let limits = &settings.limits;
+    for (name, value) in [
+        ("connections", limits.connections as u64),
+        ("connections_per_address", limits.connections_per_address as u64),
+        ("request_seconds", limits.request_seconds),
+        ("body_bytes", limits.body_bytes as u64),
+        ("message_chars", limits.message_chars.into()),
+        ("messages_per_session", limits.messages_per_session.into()),
+        ("sessions_per_minute_per_address", limits.sessions_per_minute_per_address.into()),
+        ("sessions_per_minute_per_widget", limits.sessions_per_minute_per_widget.into()),
+        ("messages_per_minute_per_session", limits.messages_per_minute_per_session.into()),
+        ("messages_per_minute_per_address", limits.messages_per_minute_per_address.into()),
+        ("live_answers", limits.live_answers as u64),
+    ] {
+        if value == 0 {
+            faults.push(format!("limits.{name} = 0 would refuse every visitor"));
+        }
+    }
+    if limits.body_bytes > 1024 * 1024 {
+        faults.push(
+            "limits.body_bytes is over 1 MiB: a message needs far less, an attacker would not"
+                .into(),
+        );
+    }
+    // A character takes up to 4 bytes, and up to 6 when JSON escapes it.
+    if (limits.message_chars as usize).saturating_mul(6) + 1024 > limits.body_bytes {
+        faults.push(format!(
+            "limits.message_chars = {} does not fit into limits.body_bytes = {}: allow six bytes a \
+             character and 1,024 around them",
+            limits.message_chars, limits.body_bytes
+        ));
+    }
+    if !(1..=7 * 1440).contains(&settings.session.max_minutes) {
+        faults.push(
+            "session.max_minutes must be from 1 minute to 7 days: a token lives as long".into(),
+        );
+    }
+    if settings.answer.checkpoint_ms < 50 {
+        faults.push(
+            "answer.checkpoint_ms is under 50 ms: it would write more than the conversation".into(),
+        );
+    }
+}
+
+fn connections(settings: &Settings, faults: &mut Vec<String>) {
+    for (name, connection) in &settings.engine.connections {
+        let (_, after) = connection.base_url.split_once("://").unwrap_or(("", ""));
+        let authority = after.split(['/', '?', '#']).next().unwrap_or_default();
+        let origin = connection.base_url.split_once("://").map_or("", |(scheme, _)| scheme);
+        match Origin::parse(&format!("{origin}://{authority}")) {
+            None => faults.push(format!(
+                "engine.connections.{name}.base_url is not an http(s) address without user and password"
+            )),
+            Some(origin) if !origin.is_confidential() && !connection.api_key.expose_secret().is_empty() => {
+                faults.push(format!(
+                    "engine.connections.{name} would send its API key over plain http to another machine"
+                ));
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+fn assistants(settings: &Settings, faults: &mut Vec<String>) {
+    for (name, assistant) in &settings.assistants {
+        match &assistant.model {
+            ModelChoice::Builtin { knowledge } => {
+                if knowledge != "demo" && !settings.engine.knowledge.contains_key(knowledge) {
+                    faults.push(format!("assistants.{name} names the knowledge `{knowledge}`, which is not in engine.knowledge"));
+                }
+            }
+            ModelChoice::OpenAi { connection, .. } => {
+                if !settings.engine.connections.contains_key(connection) {
+                    faults.push(format!("assistants.{name} names the connection `{connection}`, which is not in engine.connections"));
+                }
+            }
+        }
+    }
+}
+
+fn widgets(settings: &Settings, faults: &mut Vec<String>) {
+    for (id, widget) in &settings.widgets {
+        if !is_valid_id(id) {
+            faults.push(format!("widgets.{id}: an id is 1 to 64 of A-Z a-z 0-9 _ -"));
+        }
+        if !settings.assistants.contains_key(&widget.assistant) {
+            faults.push(format!(
+                "widgets.{id} names the assistant `{}`, which is not in assistants",
+                widget.assistant
+            ));
+        }
+        for (field, sentence) in widget.faults() {
+            faults.push(format!("widgets.{id}.{field} {sentence}"));
+        }
+        let open_to_all =
+            widget.allowed_origins.iter().any(crate::domain::origin::OriginPattern::is_any);
+        if open_to_all && !settings.server.listen.ip().is_loopback() {
+            faults.push(format!(
+                "widgets.{id}.allowed_origins contains \"*\" on a server that is open to the network: \
+                 every site could embed it at your cost; list the sites"
+            ));
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Opening connections, and bringing a database's schema up to date.
+
+use super::super::{Result, StoreError};
+use rusqlite::{Connection, OpenFlags};
+use std::path::Path;
+use std::time::Duration;
+
+/// In order; `PRAGMA user_version` counts how many a database has had.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_first.sql")];
+
+/// Opens the connection that writes.
+pub(super) fn open_writer(file: &Path) -> Result<Connection> {
+    let connection = Connection::open(file)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // An acknowledged message is on the disk, not only in the operating system's memory.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    configure(&connection)?;
+    Ok(connection)
+}
+
+/// Opens a connection that only reads.
+pub(super) fn open_reader(file: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(file, flags)?;
+    configure(&connection)?;
+    Ok(connection)
+}
+
+fn configure(connection: &Connection) -> Result<()> {
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+/// Applies the migrations a database has not had, each in a transaction of its own.
+pub(super) fn migrate(connection: &mut Connection) -> Result<()> {
+    let done: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let done = done as usize;
+    if done > MIGRATIONS.len() {
+        return Err(StoreError::Unopened(format!(
+            "its schema is version {done} and this server knows {}: use the newer server",
+            MIGRATIONS.len()
+        )));
+    }
+    for (number, migration) in MIGRATIONS.iter().enumerate().skip(done) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(migration)?;
+        transaction.pragma_update(None, "user_version", (number + 1) as u64)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MIGRATIONS, migrate, open_writer};
+
+    #[test]
+    fn migrating_twice_is_migrating_once_and_a_newer_schema_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut connection = open_writer(&folder.path().join("a.db")).unwrap();
+        migrate(&mut connection).unwrap();
+        migrate(&mut connection).unwrap();
+        connection.pragma_update(None, "user_version", (MIGRATIONS.len() + 1) as u64).unwrap();
+        let refusal = migrate(&mut connection).unwrap_err().to_string();
+        assert!(refusal.contains("newer server"), "{refusal}");
+    }
+}

@@ -1,0 +1,140 @@
+//! `kill -9` and start again, with the real binary: what was accepted is there, once.
+
+use crate::support::model::{Model, Script, words};
+use crate::support::visitor::Visitor;
+use crate::support::{SHOP, config};
+use banter_shared::message::MessageStatus;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+/// Starts the binary and waits until it serves.
+async fn start(folder: &Path, port: u16) -> (Child, SocketAddr) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_banter"))
+        .arg("--config")
+        .arg(folder.join("banter.toml"))
+        .arg("--data")
+        .arg(folder.join("data"))
+        .arg("--listen")
+        .arg(format!("127.0.0.1:{port}"))
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        if let Some(url) = line.strip_prefix("Demo shop: http://") {
+            let address = url.split('/').next().unwrap().parse().unwrap();
+            return (child, address);
+        }
+    }
+    panic!("the server did not start");
+}
+
+#[tokio::test]
+async fn killed_in_mid_answer() {
+    let model = Model::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("banter.toml"), config(model.address)).unwrap();
+    let (mut child, address) = start(folder.path(), 0).await;
+    let visitor = Visitor::on(SHOP, address);
+    let chat = visitor.open().await;
+    model.will(Script::Hold(words("What was said until then, and the rest.")));
+    let mut stream = chat.say("q1", "Hi").await;
+    model.release(5);
+    stream.read_until("What was said until then, ").await;
+    // A checkpoint is due after 50 ms, with the next word.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    model.release(1);
+    stream.read_until("and ").await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let last = stream.last_id.clone();
+    child.kill().await.unwrap();
+
+    let (mut child, _) = start(folder.path(), address.port()).await;
+    let history = chat.history().await;
+    assert_eq!(history.messages.len(), 3);
+    assert_eq!(history.messages[1].text, "Hi");
+    let answer = &history.messages[2];
+    assert_eq!(answer.status, MessageStatus::Interrupted);
+    assert_eq!(answer.text, "What was said until then, and ");
+    // The browser comes back by itself and is told; the visitor asks again.
+    let (_, error) = chat.resume("q1", "Hi", &last).await.fails().await;
+    assert_eq!((error.code.as_str(), error.retryable), ("answer_interrupted", true));
+    model.will(Script::Say(words("The whole answer.")));
+    assert_eq!(chat.retry("q1", "Hi").await.text().await, "The whole answer.");
+    assert_eq!(chat.history().await.messages.len(), 3);
+    assert_eq!(model.calls(), 2);
+    child.kill().await.unwrap();
+}
+
+#[tokio::test]
+async fn sigterm_is_graceful_and_exits_with_zero() {
+    let model = Model::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("banter.toml"), config(model.address)).unwrap();
+    let (mut child, address) = start(folder.path(), 0).await;
+    let visitor = Visitor::on(SHOP, address);
+    let chat = visitor.open().await;
+    model.will(Script::Hold(words("To the end.")));
+    let stream = chat.say("q1", "Hi").await;
+    let process = child.id().unwrap().to_string();
+    Command::new("kill").args(["-TERM", &process]).status().await.unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    model.release(10);
+    assert_eq!(stream.text().await, "To the end.");
+    assert!(child.wait().await.unwrap().success());
+}
+
+#[tokio::test]
+async fn killed_while_many_write() {
+    let model = Model::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("banter.toml"), config(model.address)).unwrap();
+    let (mut child, address) = start(folder.path(), 0).await;
+    let visitor = Visitor::on(SHOP, address);
+    for round in 0..5 {
+        let chats = futures_util::future::join_all((0..8).map(|_| visitor.open())).await;
+        let writers = chats.iter().map(|chat| async move {
+            let mut accepted = Vec::new();
+            for number in 0.. {
+                let id = format!("q{number}");
+                let body = serde_json::json!({"id": id, "text": "Hi"});
+                match chat.message(&body).send().await {
+                    // The head is sent once the question is durable.
+                    Ok(response) if response.status() == 200 => {
+                        accepted.push(id);
+                        if response.bytes().await.is_err() {
+                            break;
+                        }
+                    }
+                    Ok(response) if response.status() == 409 => {}
+                    Ok(_) | Err(_) => break,
+                }
+            }
+            accepted
+        });
+        let killer = async {
+            tokio::time::sleep(Duration::from_millis(120 + 37 * round)).await;
+            child.kill().await.unwrap();
+        };
+        let (accepted, ()) = tokio::join!(futures_util::future::join_all(writers), killer);
+        assert!(accepted.iter().map(Vec::len).sum::<usize>() > 8, "{accepted:?}");
+        let (restarted, _) = start(folder.path(), address.port()).await;
+        child = restarted;
+        for (chat, accepted) in chats.iter().zip(accepted) {
+            let history = chat.history().await;
+            let stored = |id: &str| {
+                history.messages.iter().filter(|message| message.id.as_str() == id).count()
+            };
+            for id in accepted {
+                assert_eq!(stored(&id), 1, "{id}");
+            }
+            assert!(history.messages.iter().all(|m| m.status != MessageStatus::Streaming));
+        }
+    }
+    child.kill().await.unwrap();
+}

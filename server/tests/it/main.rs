@@ -1,0 +1,23 @@
+//! The server through its front door: the whole router on a real database, answered by a real
+//! OpenAI-compatible server that does as it is told. One binary, so that it links once.
+
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod conversation;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod embed;
+#[cfg(test)]
+mod leaving;
+#[cfg(test)]
+mod model_faults;
+#[cfg(test)]
+mod operations;
+#[cfg(test)]
+mod repetition;
+#[cfg(test)]
+mod settings;
+#[cfg(test)]
+mod support;

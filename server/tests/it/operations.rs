@@ -1,0 +1,110 @@
+//! For whoever runs the server: health, metrics, the API's description, a graceful stop.
+
+use crate::support::model::{Script, words};
+use crate::support::{Server, client, eventually};
+use serde_json::Value;
+use std::time::Duration;
+
+#[tokio::test]
+async fn healthy_ready_and_counting() {
+    let server = Server::start().await;
+    for path in ["/healthz", "/readyz"] {
+        let response = client().get(server.url(path)).send().await.unwrap();
+        assert_eq!(
+            (response.status().as_u16(), response.text().await.unwrap().as_str()),
+            (200, "ok\n")
+        );
+    }
+    let visitor = server.visitor();
+    visitor.open().await.say("q1", "Hi").await.text().await;
+    let metrics = client().get(server.url("/metrics")).send().await.unwrap().text().await.unwrap();
+    for name in
+        ["banter_sessions_total", "banter_answers_total", "banter_first_token_seconds_bucket"]
+    {
+        assert!(metrics.contains(name), "{name} is missing from\n{metrics}");
+    }
+    // Through a proxy only with an owner's key.
+    let proxied = client().get(server.url("/metrics")).header("x-forwarded-for", "192.0.2.1");
+    assert_eq!(proxied.send().await.unwrap().status(), 401);
+}
+
+#[tokio::test]
+async fn every_described_address_exists() {
+    let server = Server::start().await;
+    let document: Value =
+        client().get(server.url("/openapi.json")).send().await.unwrap().json().await.unwrap();
+    let paths = document["paths"].as_object().unwrap();
+    assert_eq!(paths.len(), 5);
+    for (path, methods) in paths {
+        for method in methods.as_object().unwrap().keys() {
+            let method = method.to_uppercase().parse().unwrap();
+            let url = server.url(&path.replace(['{', '}'], ""));
+            let response = client().request(method, url).send().await.unwrap();
+            let body: Value = response.json().await.unwrap();
+            let message = body["message"].as_str().unwrap_or_default();
+            assert!(
+                !message.contains("no such address") && body["code"] != "method_not_allowed",
+                "{path} {body}"
+            );
+        }
+    }
+    for schema in ["ErrorBody", "StreamEvent", "History", "SessionCreated", "WidgetConfig"] {
+        assert!(document["components"]["schemas"][schema].is_object(), "{schema}");
+    }
+}
+
+#[tokio::test]
+async fn a_graceful_stop_lets_answers_end() {
+    let mut server = Server::start().await;
+    server.model.will(Script::Hold(words("To the very end.")));
+    let visitor = server.visitor();
+    let chat = visitor.open().await;
+    let mut stream = chat.say("q1", "Hi").await;
+    server.model.release(1);
+    stream.read_until("To ").await;
+    server.stop();
+    eventually("it stops", || server.app.is_stopping()).await;
+    assert!(client().get(server.url("/healthz")).send().await.is_err());
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    server.model.release(10);
+    assert_eq!(stream.text().await, "the very end.");
+    eventually("nothing runs", || server.app.tasks.running() == 0).await;
+}
+
+#[tokio::test]
+async fn a_stop_that_takes_too_long_interrupts_and_says_so() {
+    let mut server = Server::start_with("[server]\ndrain_seconds = 0").await;
+    server.model.will(Script::Hold(words("Too long.")));
+    let visitor = server.visitor();
+    let chat = visitor.open().await;
+    let stream = chat.say("q1", "Hi").await;
+    server.stop();
+    let (_, error) = stream.fails().await;
+    assert_eq!((error.code.as_str(), error.retryable), ("answer_interrupted", true));
+    eventually("nothing runs", || server.app.tasks.running() == 0).await;
+}
+
+#[tokio::test]
+async fn one_address_cannot_take_every_connection() {
+    let server = Server::start_with("[limits]\nconnections_per_address = 3").await;
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        open.push(tokio::net::TcpStream::connect(server.address).await.unwrap());
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(client().get(server.url("/healthz")).send().await.is_err());
+    open.pop();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(client().get(server.url("/healthz")).send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn a_head_that_trickles_in_is_not_waited_for() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let server = Server::start_with("[limits]\nrequest_seconds = 1").await;
+    let mut stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n").await.unwrap();
+    let mut rest = Vec::new();
+    let closed = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut rest)).await;
+    assert!(closed.is_ok(), "still open");
+}

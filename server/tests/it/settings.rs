@@ -1,0 +1,65 @@
+//! Settings that are refused, each with its reason; and the sample, which must be true.
+
+use crate::support::load;
+use banter_server::settings::SAMPLE;
+
+fn refusal(extra: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    match load(&folder.path().join("banter.toml"), "", extra) {
+        Ok(_) => panic!("accepted: {extra}"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn unsafe_or_senseless_settings_are_refused_with_the_reason() {
+    for (settings, reason) in [
+        ("[server]\nlisten = \"0.0.0.0:80\"", "server.public_url is empty"),
+        ("[server]\npublic_url = \"http://chat.example.com\"", "is not https"),
+        ("[server]\npublic_url = \"chat.example.com\"", "is not an origin"),
+        ("[server]\ntrusted_proxies = [\"0.0.0.0/0\"]", "every address"),
+        ("[server]\ntrusted_proxies = [\"nginx\"]", "neither an address nor a network"),
+        (
+            "[server]\nlisten = \"0.0.0.0:80\"\npublic_url = \"https://c.example\"\n[widgets.demo]\nallowed_origins = [\"*\"]",
+            "list the sites",
+        ),
+        ("[limits]\nmessage_chars = 0", "would refuse every visitor"),
+        ("[limits]\nbody_bytes = 2000000", "over 1 MiB"),
+        ("[limits]\nmessage_chars = 50000", "does not fit"),
+        ("[session]\nmax_minutes = 0", "session.max_minutes"),
+        ("[answer]\ncheckpoint_ms = 1", "answer.checkpoint_ms"),
+        (
+            "[engine.connections.x]\nbase_url = \"http://models.example/v1\"\napi_key = \"sk-1\"",
+            "plain http",
+        ),
+        ("[engine.connections.x]\nbase_url = \"https://user:pass@models.example/v1\"", "base_url"),
+        ("[assistants.demo]\nmodel = { builtin = { knowledge = \"nope\" } }", "knowledge"),
+        ("[widgets.demo]\nassistant = \"nope\"", "names the assistant `nope`"),
+        ("[widgets.demo]\naccent = \"red\"", "is not a colour"),
+        ("[widgets.demo]\nallowed_origins = [\"shop.example\"]", "is not an origin"),
+        ("[widgets.demo]\ncolour = \"#fff\"", "unknown field"),
+        ("[widgets.\"a b\"]\nassistant = \"demo\"", "an id is"),
+        ("[sevrer]\nlisten = \"127.0.0.1:1\"", "unknown field"),
+    ] {
+        let said = refusal(settings);
+        assert!(said.contains(reason), "{settings}\n→ {said}");
+        assert!(!said.contains("sk-1"), "{said}");
+    }
+}
+
+#[test]
+fn the_sample_says_what_a_connection_defaults_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let extra = "[engine.connections.x]\nbase_url = \"https://models.example/v1\"";
+    let settings = load(&folder.path().join("banter.toml"), "", extra).unwrap();
+    let connection = &settings.engine.connections["x"];
+    for (name, value) in [
+        ("connect_seconds", connection.connect_seconds),
+        ("first_byte_seconds", connection.first_byte_seconds),
+        ("idle_seconds", connection.idle_seconds),
+        ("retries", connection.retries.into()),
+        ("max_answer_bytes", connection.max_answer_bytes as u64),
+    ] {
+        assert!(SAMPLE.contains(&format!("#   {name} = {value} ")), "{name} = {value}");
+    }
+}

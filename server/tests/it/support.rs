@@ -1,0 +1,159 @@
+//! What the tests stand on: a server, a visitor, and a model that does as it is told.
+
+pub(crate) mod model;
+pub(crate) mod visitor;
+
+use banter_server::app::App;
+use banter_server::clock::{ManualClock, SystemEntropy};
+use banter_server::serve::serve;
+use banter_server::settings::{Overrides, Settings};
+use banter_server::telemetry;
+use metrics_exporter_prometheus::PrometheusHandle;
+use model::Model;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use visitor::Visitor;
+
+/// The page that embeds the test widget.
+pub(crate) const SHOP: &str = "https://shop.example";
+
+/// Settings every test starts from: one widget, answered by `model`, limits out of the way.
+pub(crate) fn config(model: SocketAddr) -> String {
+    format!(
+        r#"
+        [limits]
+        sessions_per_minute_per_address = 100000
+        sessions_per_minute_per_widget = 100000
+        messages_per_minute_per_session = 100000
+        messages_per_minute_per_address = 100000
+        connections_per_address = 10000
+        [answer]
+        abandon_seconds = 1
+        checkpoint_ms = 50
+        [engine]
+        words_per_second = 0
+        [engine.connections.test]
+        base_url = "http://{model}/v1"
+        api_key = "sk-canary-upstream"
+        connect_seconds = 1
+        first_byte_seconds = 1
+        idle_seconds = 1
+        retries = 0
+        [assistants.test]
+        name = "Tess"
+        system_prompt = "You are {{{{assistant.name}}}}."
+        first_message = "Hi, I am {{{{assistant.name}}}}."
+        model = {{ open_ai = {{ connection = "test", model = "scripted" }} }}
+        history_tokens = 2000
+        [widgets.test]
+        assistant = "test"
+        title = "Test & Co"
+        allowed_origins = ["{SHOP}"]
+        [widgets.off]
+        assistant = "test"
+        enabled = false
+        "#
+    )
+}
+
+/// A running server and the model behind it.
+pub(crate) struct Server {
+    pub(crate) app: Arc<App>,
+    pub(crate) address: SocketAddr,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) model: Model,
+    stop: Option<oneshot::Sender<()>>,
+    _data: TempDir,
+}
+
+impl Server {
+    /// A server with the settings every test starts from.
+    pub(crate) async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// A server with these settings on top (a TOML document of its own).
+    pub(crate) async fn start_with(extra: &str) -> Self {
+        let model = Model::start().await;
+        let data = tempfile::tempdir().unwrap();
+        let settings = load(&data.path().join("banter.toml"), &config(model.address), extra);
+        let mut settings = settings.unwrap();
+        settings.data.directory = data.path().join("data");
+        let clock = Arc::new(ManualClock::at(1_795_000_000_000));
+        let started =
+            App::start(settings, clock.clone(), Arc::new(SystemEntropy), metrics()).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let app = started.app.clone();
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a test stands outside the server it counts"
+        )]
+        tokio::spawn(serve(started.app, listener, async {
+            let _ = stopped.await;
+        }));
+        Self { app, address, clock, model, stop: Some(stop), _data: data }
+    }
+
+    /// Asks the server to stop, as SIGTERM would.
+    pub(crate) fn stop(&mut self) {
+        self.stop.take().unwrap().send(()).unwrap();
+    }
+
+    /// A visitor on the shop's page.
+    pub(crate) fn visitor(&self) -> Visitor {
+        Visitor::on(SHOP, self.address)
+    }
+
+    /// The address of a path.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Waits until no answer is being written.
+    pub(crate) async fn quiet(&self) {
+        eventually("no answer is being written", || self.app.converse.live_answers() == 0).await;
+    }
+}
+
+/// Reads settings from a file that holds `base` with `extra` on top.
+pub(crate) fn load(
+    file: &Path,
+    base: &str,
+    extra: &str,
+) -> Result<Settings, banter_server::settings::SettingsError> {
+    use figment::providers::{Format as _, Toml};
+    let merged: toml::Table =
+        figment::Figment::from(Toml::string(base)).merge(Toml::string(extra)).extract().unwrap();
+    std::fs::write(file, toml::to_string(&merged).unwrap()).unwrap();
+    Settings::load(Some(file), &Overrides::default())
+}
+
+/// One recorder for all servers of this process.
+pub(crate) fn metrics() -> PrometheusHandle {
+    static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
+    METRICS.get_or_init(|| telemetry::start_metrics().unwrap()).clone()
+}
+
+/// Waits until `condition` holds, at most for ten seconds.
+pub(crate) async fn eventually(what: &str, condition: impl Fn() -> bool) {
+    for _ in 0..1000 {
+        if condition() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("waited in vain until {what}");
+}
+
+/// A client that has no opinion about anything.
+pub(crate) fn client() -> reqwest::Client {
+    #[expect(clippy::disallowed_methods, reason = "a test's client is not the server's")]
+    reqwest::Client::new()
+}
