@@ -12,7 +12,7 @@ mod openapi;
 mod request_id;
 mod visitor;
 
-pub use embed::Loaders;
+pub use embed::Filled;
 pub use extract::Peer;
 pub use limits::RateLimits;
 

@@ -1,6 +1,6 @@
 //! Everything a handler may need, put together once.
 
-use crate::api::{Loaders, RateLimits};
+use crate::api::{Filled, RateLimits};
 use crate::assets::FrontEnd;
 use crate::clock::{Clock, Entropy, IdSource};
 use crate::domain::origin::Origin;
@@ -36,7 +36,7 @@ pub struct App {
     pub converse: Converse,
     pub open_session: OpenSession,
     pub rate_limits: RateLimits,
-    pub loaders: Loaders,
+    pub filled: Filled,
     pub front_end: Option<FrontEnd>,
     pub metrics: PrometheusHandle,
     pub tasks: Tasks,
@@ -124,7 +124,7 @@ impl App {
                 max_message_chars: settings.limits.message_chars,
             },
             rate_limits: RateLimits::new(&settings.limits),
-            loaders: Loaders::default(),
+            filled: Filled::default(),
             front_end: FrontEnd::load(),
             settings: Arc::new(settings),
             clock,

@@ -7,7 +7,7 @@ use super::assets::{allow_embedding, respond};
 use super::error::ApiError;
 use super::extract::AskedFrom;
 use crate::app::App;
-use crate::assets::{Asset, FrontEnd, etag};
+use crate::assets::{Asset, etag};
 use crate::domain::embedding::OwnOrigin;
 use crate::domain::origin::Origin;
 use crate::domain::widget::Widget;
@@ -15,7 +15,7 @@ use crate::services::Refusal;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::Response;
 use banter_shared::widget::WidgetConfig;
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -26,12 +26,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// owner's change to reach visitors. After that it is used once more while it is asked for.
 const LOADER_CACHE: &str = "public, max-age=300, stale-while-revalidate=86400";
 
-/// Loaders that were filled in and compressed, by their text; a change makes a new one.
+/// Templates that were filled in and compressed, by their text; a change makes a new one.
 #[derive(Debug, Default)]
-pub struct Loaders(Mutex<HashMap<String, Arc<Asset>>>);
+pub struct Filled(Mutex<HashMap<String, Arc<Asset>>>);
 
-/// How many are kept before all are dropped: far more than there are live versions.
-const LOADERS_KEPT: usize = 1000;
+/// How many are kept before all are dropped: more than there are live widgets and pages around them.
+const FILLED_KEPT: usize = 1000;
 
 /// `GET /embed/{widget}.js`
 pub(super) async fn loader(
@@ -42,7 +42,9 @@ pub(super) async fn loader(
     let id = file.strip_suffix(".js").ok_or(Refusal::NotFound("widget"))?;
     let front_end = app.front_end()?;
     let (widget, _) = app.open_session.widget(&id.into()).await?;
-    let asset = app.loaders.get(&widget, front_end);
+    let config = widget.loader_config(&front_end.manifest.script);
+    let text = fill::loader(&front_end.loader, &config);
+    let asset = app.filled.get(text, "text/javascript; charset=utf-8");
     let mut response = respond(&asset, &headers);
     let out = response.headers_mut();
     out.insert(header::CACHE_CONTROL, HeaderValue::from_static(LOADER_CACHE));
@@ -63,41 +65,41 @@ pub(super) async fn frame(
     Path(id): Path<String>,
     Query(query): Query<FrameQuery>,
     from: AskedFrom,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let (widget, assistant) = app.open_session.widget(&id.into()).await?;
     let host = Origin::parse(&query.host)
         .filter(|host| from.own.is(host) || widget.allows(host))
         .ok_or(Refusal::OriginNotAllowed)?;
     let config = app.open_session.config(&widget, &assistant);
-    page(app.front_end()?, &config, &host.to_string(), &ancestors(&widget, &from.own))
+    page(&app, &config, &host.to_string(), &ancestors(&widget, &from.own), &headers)
 }
 
 /// `GET /chat/{widget}`
 pub(super) async fn hosted(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let (widget, assistant) = app.open_session.widget(&id.into()).await?;
     if !widget.settings.hosted_page {
         return Err(Refusal::NotFound("page").into());
     }
     let config = app.open_session.config(&widget, &assistant);
-    page(app.front_end()?, &config, "", "'none'")
+    page(&app, &config, "", "'none'", &headers)
 }
 
-impl Loaders {
-    fn get(&self, widget: &Widget, front_end: &FrontEnd) -> Arc<Asset> {
-        let config = widget.loader_config(&front_end.manifest.script);
-        let text = fill::loader(&front_end.loader, &config);
+impl Filled {
+    fn get(&self, text: String, content_type: &'static str) -> Arc<Asset> {
         // No code panics while holding the lock.
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(asset) = kept.get(&text) {
             return asset.clone();
         }
-        if kept.len() >= LOADERS_KEPT {
+        if kept.len() >= FILLED_KEPT {
             kept.clear();
         }
-        let asset = Arc::new(compress(&text));
+        let asset = Arc::new(compress(&text, content_type));
         kept.insert(text, asset.clone());
         asset
     }
@@ -114,11 +116,13 @@ fn ancestors(widget: &Widget, own: &OwnOrigin) -> String {
 }
 
 fn page(
-    front_end: &FrontEnd,
+    app: &App,
     config: &WidgetConfig,
     host: &str,
     ancestors: &str,
+    headers: &HeaderMap,
 ) -> Result<Response, ApiError> {
+    let front_end = app.front_end()?;
     let policy = format!(
         "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' '{}'; \
          connect-src 'self'; img-src 'self' https: data:; base-uri 'none'; form-action 'none'; \
@@ -127,7 +131,8 @@ fn page(
     );
     let policy =
         HeaderValue::from_str(&policy).map_err(|error| Refusal::Internal(Arc::new(error)))?;
-    let mut response = Html(fill::frame(&front_end.frame, config, host)).into_response();
+    let text = fill::frame(&front_end.frame, config, host);
+    let mut response = respond(&app.filled.get(text, "text/html; charset=utf-8"), headers);
     let out = response.headers_mut();
     out.insert(header::CONTENT_SECURITY_POLICY, policy);
     out.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=60"));
@@ -136,7 +141,7 @@ fn page(
 }
 
 /// Compressed once, for as long as the text stays: as hard as it can be.
-fn compress(text: &str) -> Asset {
+fn compress(text: &str, content_type: &'static str) -> Asset {
     let mut brotli = Vec::new();
     let mut reader = brotli::CompressorReader::new(text.as_bytes(), 4096, 11, 22);
     // Reading from memory into memory cannot fail; if it did, the plain form is sent.
@@ -147,7 +152,7 @@ fn compress(text: &str) -> Asset {
         raw: Bytes::copy_from_slice(text.as_bytes()),
         brotli: brotli_ok.then(|| brotli.into()),
         gzip: gzip.map(Bytes::from),
-        content_type: "text/javascript; charset=utf-8",
+        content_type,
         etag: etag(text.as_bytes()),
     }
 }

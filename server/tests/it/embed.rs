@@ -4,6 +4,11 @@ use crate::support::{SHOP, Server, client};
 use reqwest::Response;
 
 async fn get(server: &Server, path: &str) -> Response {
+    client().get(server.url(path)).send().await.unwrap()
+}
+
+/// As a browser asks.
+async fn packed(server: &Server, path: &str) -> Response {
     client().get(server.url(path)).header("accept-encoding", "br, gzip").send().await.unwrap()
 }
 
@@ -14,7 +19,7 @@ fn header<'a>(response: &'a Response, name: &str) -> &'a str {
 #[tokio::test]
 async fn the_loader_carries_its_configuration_and_is_asked_for_once() {
     let server = Server::start().await;
-    let plain = client().get(server.url("/embed/test.js")).send().await.unwrap();
+    let plain = get(&server, "/embed/test.js").await;
     assert_eq!(plain.status(), 200, "run `cargo xtask build` first");
     assert_eq!(header(&plain, "content-type"), "text/javascript; charset=utf-8");
     assert!(header(&plain, "cache-control").starts_with("public, max-age=300"));
@@ -26,9 +31,9 @@ async fn the_loader_carries_its_configuration_and_is_asked_for_once() {
     for secret in ["sk-canary", "You are", "shop.example", "scripted"] {
         assert!(!script.contains(secret), "{secret}");
     }
-    let packed = get(&server, "/embed/test.js").await;
-    assert_eq!(header(&packed, "content-encoding"), "br");
-    assert_eq!(header(&packed, "vary"), "accept-encoding");
+    let small = packed(&server, "/embed/test.js").await;
+    assert_eq!(header(&small, "content-encoding"), "br");
+    assert_eq!(header(&small, "vary"), "accept-encoding");
     let again = client()
         .get(server.url("/embed/test.js"))
         .header("if-none-match", &etag)
@@ -56,6 +61,8 @@ async fn the_frame_is_for_listed_pages_only_and_runs_nothing_foreign() {
     let html = page.text().await.unwrap();
     assert!(html.contains("Test &amp; Co") && html.contains(SHOP), "{html}");
     assert!(!html.contains("__CONFIG__") && !html.contains("sk-canary"), "{html}");
+    let small = packed(&server, &format!("/frame/test?host={SHOP}")).await;
+    assert_eq!(header(&small, "content-encoding"), "br");
     for host in ["", "https://evil.example", "null", "https://shop.example.evil.example"] {
         let refused = get(&server, &format!("/frame/test?host={host}")).await;
         assert_eq!(refused.status(), 403, "{host}");
@@ -81,8 +88,9 @@ async fn versioned_files_are_packed_and_kept_for_ever() {
         if name.ends_with(".wasm") {
             assert_eq!(header(&file, "content-type"), "application/wasm");
         }
-        let plain = client().get(server.url(&format!("/assets/{name}"))).send().await.unwrap();
-        assert_eq!(header(&plain, "content-encoding"), "");
+        assert_eq!(header(&file, "content-encoding"), "");
+        let small = packed(&server, &format!("/assets/{name}")).await;
+        assert_eq!(header(&small, "content-encoding"), "br");
     }
 }
 
