@@ -14,6 +14,7 @@
 mod bundle;
 mod fingerprint;
 mod page;
+mod squeeze;
 mod wasm;
 
 use crate::process;
@@ -58,6 +59,10 @@ pub(crate) fn command(workspace: &Workspace, profile: Profile) -> Result<()> {
 /// # Errors
 /// When a source does not build.
 pub(crate) fn front_end(workspace: &Workspace, profile: Profile) -> Result<String> {
+    // Two builds at once would take each other's files away; the second finds the work done.
+    fs::create_dir_all(workspace.scratch())?;
+    let lock = fs::File::create(workspace.scratch().join("front-end.lock"))?;
+    lock.lock()?;
     let fingerprint = fingerprint::of(workspace, profile)?;
     let dist = workspace.dist();
     if fs::read_to_string(dist.join(STAMP)).is_ok_and(|stamp| stamp == fingerprint) {

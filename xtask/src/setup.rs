@@ -10,7 +10,7 @@ use crate::workspace::Workspace;
 use anyhow::{Context as _, Result, bail};
 use std::env;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// How many steps [`for_front_end`] takes.
@@ -39,7 +39,9 @@ pub(crate) fn command(workspace: &Workspace) -> Result<()> {
 /// # Errors
 /// As [`command`].
 pub(crate) fn for_front_end(workspace: &Workspace, progress: &mut Progress) -> Result<()> {
-    progress.step(&format!("Rust target {WASM_TARGET}"), || wasm_target(workspace))?;
+    progress.step(&format!("Rust target {WASM_TARGET} and library source"), || {
+        wasm_target(workspace)
+    })?;
     cargo_tool(workspace, progress, WASM_BINDGEN)?;
     progress.step("wasm-opt and esbuild from npm", || node_tools(workspace))?;
     Ok(())
@@ -106,23 +108,35 @@ fn cargo_tool(workspace: &Workspace, progress: &mut Progress, tool: CargoTool) -
     Ok(())
 }
 
+/// The target, for everyday builds, and the standard library's source, for the small one that
+/// visitors get.
 fn wasm_target(workspace: &Workspace) -> Result<String> {
-    let mut question = Tool::Rustc.command();
-    question.args(["--print", "target-libdir", "--target", WASM_TARGET]);
-    if Path::new(process::output(&mut question)?.trim()).is_dir() {
-        return Ok(ALREADY_THERE.to_owned());
-    }
+    let ask = |arguments: &[&str]| -> Result<PathBuf> {
+        let mut question = Tool::Rustc.command();
+        Ok(PathBuf::from(process::output(question.args(arguments))?.trim()))
+    };
+    let library = ask(&["--print", "target-libdir", "--target", WASM_TARGET])?;
+    let source = ask(&["--print", "sysroot"])?.join("lib/rustlib/src/rust/library/Cargo.toml");
     let log = workspace.log("rust-target");
     process::start_log(&log)?;
-    process::logged(Command::new("rustup").args(["target", "add", WASM_TARGET]), &log)
-        .with_context(|| {
+    let mut result = ALREADY_THERE;
+    for (there, arguments) in [
+        (library.is_dir(), ["target", "add", WASM_TARGET]),
+        (source.is_file(), ["component", "add", "rust-src"]),
+    ] {
+        if there {
+            continue;
+        }
+        result = "";
+        process::logged(Command::new("rustup").args(arguments), &log).with_context(|| {
             format!(
-                "the Rust target {WASM_TARGET} is missing and rustup could not add it. With rustup: \
-                 `rustup target add {WASM_TARGET}`. With Debian's Rust: `apt-get install \
-                 libstd-rust-dev-wasm32`"
+                "the Rust toolchain lacks something and rustup could not add it. With rustup: `rustup {}`. \
+                 With Debian's Rust: `apt-get install libstd-rust-dev-wasm32 rust-src`",
+                arguments.join(" ")
             )
         })?;
-    Ok(String::new())
+    }
+    Ok(result.to_owned())
 }
 
 fn install(workspace: &Workspace, tool: CargoTool) -> Result<String> {

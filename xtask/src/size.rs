@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn rendering_leaves_no_token() {
-        let script = loader("f(__BANTER_CONFIG__)", "widget-01234567.js", "s.css").unwrap();
+        let script = loader("f(__BANTER_CONFIG__)", "widget-01234567.js").unwrap();
         assert!(script.contains("widget-01234567.js") && !script.contains("__"), "{script}");
         let html = page(
             "__LANG__ __DIR__ __TITLE__ __HOST__ __PLACEHOLDER__ __MESSAGE__ __SEND__ __CONFIG__",
