@@ -8,8 +8,17 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
+use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
+
+/// A model, and a folder with the settings of a server that asks it.
+async fn prepare() -> (Model, TempDir) {
+    let model = Model::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("banter.toml"), config(model.address)).unwrap();
+    (model, folder)
+}
 
 /// Starts the binary and waits until it serves.
 async fn start(folder: &Path, port: u16) -> (Child, SocketAddr) {
@@ -36,9 +45,7 @@ async fn start(folder: &Path, port: u16) -> (Child, SocketAddr) {
 
 #[tokio::test]
 async fn killed_in_mid_answer() {
-    let model = Model::start().await;
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("banter.toml"), config(model.address)).unwrap();
+    let (model, folder) = prepare().await;
     let (mut child, address) = start(folder.path(), 0).await;
     let visitor = Visitor::on(SHOP, address);
     let chat = visitor.open().await;
@@ -73,9 +80,7 @@ async fn killed_in_mid_answer() {
 
 #[tokio::test]
 async fn sigterm_is_graceful_and_exits_with_zero() {
-    let model = Model::start().await;
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("banter.toml"), config(model.address)).unwrap();
+    let (model, folder) = prepare().await;
     let (mut child, address) = start(folder.path(), 0).await;
     let visitor = Visitor::on(SHOP, address);
     let chat = visitor.open().await;
@@ -91,9 +96,7 @@ async fn sigterm_is_graceful_and_exits_with_zero() {
 
 #[tokio::test]
 async fn killed_while_many_write() {
-    let model = Model::start().await;
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("banter.toml"), config(model.address)).unwrap();
+    let (model, folder) = prepare().await;
     let (mut child, address) = start(folder.path(), 0).await;
     let visitor = Visitor::on(SHOP, address);
     for round in 0..5 {
