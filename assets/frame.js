@@ -120,6 +120,8 @@ function runFrame(config) {
   };
 
   const showFailure = () => {
+    // A trap may come again with every event; one note is enough.
+    if (document.querySelector(".failed")) return;
     const note = addElement(document.querySelector(".stage") ?? document.body, "div", "ended failed");
     note.role = "alert";
     addElement(note, "p", "", config.strings.failed);
@@ -144,6 +146,15 @@ function runFrame(config) {
       tell({ error: "load_failed" });
       showFailure();
     });
+
+  // A panic of the app is a trap: what it was doing stays half done, so nothing can be trusted any more.
+  const onTrap = ({ error, reason }) => {
+    if (!((error ?? reason) instanceof WebAssembly.RuntimeError)) return;
+    tell({ error: "panic" });
+    showFailure();
+  };
+  window.addEventListener("error", onTrap);
+  window.addEventListener("unhandledrejection", onTrap);
 
   // The element on the host page may ask for another layout than the configuration does.
   const layout = new URLSearchParams(location.search).get("layout");
