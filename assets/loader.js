@@ -102,6 +102,7 @@ iframe{display:block;width:100%;height:100%;border:0;visibility:hidden}
     let root, wrapper, launcher, icon, badge, news, panel, status, frame;
     let layout;
     let inline;
+    let full; // the panel takes the whole window
     let state = ""; // of the frame: "", loading, here (it greeted us) or failed
     let greeted; // it greeted us since it began to load
     let ready; // the app in it runs
@@ -127,7 +128,7 @@ iframe{display:block;width:100%;height:100%;border:0;visibility:hidden}
     const paint = () => {
       const { strings, position } = settings;
       const shown = isOpen || inline;
-      const full = layout === "fullscreen" || (!inline && narrow.matches);
+      full = layout === "fullscreen" || (!inline && narrow.matches);
       const corner = (attribute("position") || position).replace("-", "_");
       const text = !isOpen && unread ? strings.unread.replace("{n}", unread) : "";
       set(wrapper, { class: `w ${layout} ${corner} ${state}${shown ? " open" : ""}${full ? " full" : ""}` });
@@ -309,6 +310,8 @@ iframe{display:block;width:100%;height:100%;border:0;visibility:hidden}
     const startFrame = () => {
       if (!wrapper) draw();
       addEventListener("message", hear, scope);
+      // Nothing behind a panel that covers the window may have the focus (WCAG 2.2, 2.4.11).
+      addEventListener("focusin", ({ target }) => full && isOpen && target !== host && enter(), scope);
       addEventListener("online", () => isOpen && load(), scope);
       narrow.addEventListener("change", paint, scope);
       visualViewport.addEventListener("resize", fit, scope);

@@ -8,9 +8,10 @@ use banter_shared::widget::{
 };
 use serde::{Deserialize, Serialize};
 
-/// The panel's background in either scheme; must agree with `assets/widget.css`.
-const PANEL_LIGHT: Rgb = Rgb::WHITE;
-const PANEL_DARK: Rgb = Rgb(0x16, 0x18, 0x1d);
+/// What links stand on in either scheme, the assistant's bubbles; must agree with `--bubble` in
+/// `assets/widget.css`. The panel behind them is further from the text, so it reads there as well.
+const BUBBLE_LIGHT: Rgb = Rgb(0xf1, 0xf3, 0xf6);
+const BUBBLE_DARK: Rgb = Rgb(0x24, 0x27, 0x2e);
 
 /// What an owner sets. Everything has a default, so an empty table is a working widget.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,8 +167,8 @@ impl Widget {
         Palette {
             accent: accent.to_string(),
             on_accent: accent.ink().to_string(),
-            accent_on_light: accent.readable_on(PANEL_LIGHT, TEXT_CONTRAST).to_string(),
-            accent_on_dark: accent.readable_on(PANEL_DARK, TEXT_CONTRAST).to_string(),
+            accent_on_light: accent.readable_on(BUBBLE_LIGHT, TEXT_CONTRAST).to_string(),
+            accent_on_dark: accent.readable_on(BUBBLE_DARK, TEXT_CONTRAST).to_string(),
         }
     }
 }

@@ -10,8 +10,11 @@ use std::process::Command;
 
 /// `-Oz` is worth about a quarter of the compressed size. The features are those that rustc uses on
 /// this target by default; wasm-opt refuses a module that uses one it was not told of.
-const WASM_OPT_FLAGS: [&str; 10] = [
+const WASM_OPT_FLAGS: [&str; 13] = [
     "-Oz",
+    "-ocimfs",
+    "30",
+    "--converge",
     "--closed-world",
     "--strip-debug",
     "--strip-producers",
