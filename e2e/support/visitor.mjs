@@ -69,18 +69,17 @@ export class Visitor {
   }
 
   /** The app in the frame, on screen or not. */
-  async app(widget = "") {
+  async app(widget) {
     const panel = new Panel(await this.frame(widget));
     await panel.log.waitFor({ state: "attached" });
     return panel;
   }
 
   /** The frame of our own origin that the panel is in. */
-  async frame(widget = "") {
-    const start = `${this.server.origin}/frame/${widget}`;
-    const isOurs = (frame) => frame.url().startsWith(start);
-    const there = this.page.frames().find(isOurs);
-    return there ?? (await this.page.waitForEvent("framenavigated", isOurs));
+  async frame(widget) {
+    const frame = await (await this.part("panel", widget)).contentFrame();
+    await frame.waitForURL(`${this.server.origin}/frame/**`, { waitUntil: "commit" });
+    return frame;
   }
 
   async isShown(name, widget) {

@@ -145,14 +145,12 @@ journey("A navigation without a page load leaves the visitor their chat",
   model.will({ say: "I stay." });
   await panel.say("I go on");
   await panel.answer("I stay.");
-  const frame = panel.scope;
   await visitor.page.evaluate(() => {
     const body = document.createElement("body");
     body.append("The next page.");
     document.body.replaceWith(body);
   });
   await visitor.page.waitForFunction(() => document.querySelectorAll("banter-widget").length === 1);
-  assert.equal(frame.isDetached(), true);
   const again = await visitor.open();
   await again.answer("I stay.");
   assert.equal(await again.by("visitor").count(), 1);
