@@ -96,7 +96,7 @@ async fn sigterm_is_graceful_and_exits_with_zero() {
 
 #[tokio::test]
 async fn killed_while_many_write() {
-    let (model, folder) = prepare().await;
+    let (_model, folder) = prepare().await;
     let (mut child, address) = start(folder.path(), 0).await;
     let visitor = Visitor::on(SHOP, address);
     for round in 0..5 {
