@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 #[tokio::test]
 async fn every_fault_ends_the_stream_with_its_code() {
-    let server = Server::start().await;
+    let impatient = "[engine.connections.test]\nfirst_byte_seconds = 1\nidle_seconds = 1";
+    let server = Server::start_with(impatient).await;
     let canary = r#"{"error":{"message":"bad key sk-canary-upstream for org-secret"}}"#;
     let fail = |status| Script::Fail(status, canary.into());
     let cases = [

@@ -41,8 +41,6 @@ pub(crate) fn config(model: SocketAddr) -> String {
         base_url = "http://{model}/v1"
         api_key = "sk-canary-upstream"
         connect_seconds = 1
-        first_byte_seconds = 1
-        idle_seconds = 1
         retries = 0
         [assistants.test]
         name = "Tess"
