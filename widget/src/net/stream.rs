@@ -1,6 +1,6 @@
 //! Reads an answer as it is written.
 
-use crate::dom::property;
+use crate::dom::{property, window};
 use crate::json;
 use crate::state::connection::Failure;
 use crate::wire::read_event;
@@ -12,6 +12,10 @@ use web_sys::{ReadableStreamDefaultReader, Response};
 
 /// The longest event taken, in bytes: far above any answer, far below what would hurt a browser.
 const LONGEST_EVENT: usize = 1 << 20;
+
+/// How long to let text gather before reading on, in milliseconds: thirty times a second reads as
+/// fluently as sixty, for half of the reading, drawing and painting.
+const GATHER: i32 = 32;
 
 /// Reads events until the stream ends; `heard` is called for every sign of life, also for the pings
 /// that carry no event. What a newer server says is skipped.
@@ -32,11 +36,25 @@ pub async fn read(
             return Ok(());
         };
         heard();
+        let mut grew = false;
         let pushed = decoder.push(&bytes.to_vec(), |event| {
             if let Some(event) = json::read(&event.data, read_event) {
+                grew |= matches!(event, StreamEvent::Delta(_));
                 sink(event);
             }
         });
         pushed.map_err(|_| Failure::network())?;
+        if grew {
+            pause(GATHER).await;
+        }
     }
+}
+
+/// Waits for `ms` milliseconds.
+async fn pause(ms: i32) {
+    let promise = js_sys::Promise::new(&mut |resolve, _| {
+        // Refused only by a window that is gone, and nobody waits in one.
+        let _ = window().set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, ms);
+    });
+    let _ = JsFuture::from(promise).await;
 }
