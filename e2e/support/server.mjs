@@ -43,7 +43,10 @@ export class Server {
     // Should this process be stopped before it stops the server.
     const end = () => this.#child.kill("SIGKILL");
     process.once("exit", end);
-    this.#child.once("exit", () => process.off("exit", end));
+    this.#child.once("exit", (code, signal) => {
+      process.off("exit", end);
+      this.log += `ended with ${signal ?? code}\n`;
+    });
     this.origin = await this.#greeting();
   }
 
