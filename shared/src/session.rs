@@ -16,6 +16,9 @@ pub struct CreateSession {
     /// BCP 47 tag of the visitor's language, e.g. `de-CH`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
+    /// The token of an ended session of the same widget whose context the new one carries on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub continues: Option<String>,
 }
 
 /// The answer to [`CreateSession`].
@@ -47,17 +50,89 @@ pub enum SessionStatus {
 }
 
 /// Why a conversation is over. The server decides; the browser only tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum EndReason {
     /// The visitor pressed End, or restarted.
     VisitorEnded,
+    /// Nothing was said or typed for as long as the widget allows.
+    Inactive,
+    /// The page was closed or left.
+    TabClosed,
+    /// The page was hidden: another tab, another app, a locked screen.
+    Hidden,
+    /// The panel was collapsed.
+    Collapsed,
     /// Its time was up.
     Expired,
+    /// The owner ended it.
+    OwnerEnded,
+    /// Whoever runs the assistant ended it.
+    ProviderEnded,
+    /// It could not be carried on.
+    Failed,
     /// A reason from a newer server.
     #[serde(other)]
     Unknown,
+}
+
+impl EndReason {
+    /// Every reason by the name it has on the wire and in the store.
+    pub const NAMES: [(&str, Self); 10] = [
+        ("visitor_ended", Self::VisitorEnded),
+        ("inactive", Self::Inactive),
+        ("tab_closed", Self::TabClosed),
+        ("hidden", Self::Hidden),
+        ("collapsed", Self::Collapsed),
+        ("expired", Self::Expired),
+        ("owner_ended", Self::OwnerEnded),
+        ("provider_ended", Self::ProviderEnded),
+        ("failed", Self::Failed),
+        ("unknown", Self::Unknown),
+    ];
+
+    /// Its name on the wire and in the store.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, known)| *known == self).map_or("unknown", |(name, _)| name)
+    }
+
+    /// Whether a visitor's browser may tell this reason; all others are the server's to know.
+    #[must_use]
+    pub fn is_visitors(self) -> bool {
+        matches!(self, Self::VisitorEnded | Self::TabClosed | Self::Hidden | Self::Collapsed)
+    }
+}
+
+/// `POST /visitor/v1/sessions/{session}/end`: the visitor ends the conversation, or left.
+///
+/// A reason with a grace period of its own (the widget's owner sets it) ends the session only
+/// when that has passed without a sign of life: a message, the history read anew, or
+/// `POST …/activity`. Sent by `sendBeacon`, which can set no header, the body carries the token and
+/// its type is `text/plain`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct EndSession {
+    /// One of the reasons for which [`EndReason::is_visitors`] holds.
+    #[serde(default = "EndSession::by_hand")]
+    pub reason: EndReason,
+    /// The session's token, for senders that can set no header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+}
+
+impl EndSession {
+    fn by_hand() -> EndReason {
+        EndReason::VisitorEnded
+    }
+}
+
+impl Default for EndSession {
+    fn default() -> Self {
+        Self { reason: Self::by_hand(), token: None }
+    }
 }
 
 /// One visitor's conversation, as the visitor may see it.
@@ -75,6 +150,10 @@ pub struct Session {
     pub created_at: u64,
     /// When it ends whatever happens, in Unix milliseconds.
     pub expires_at: u64,
+    /// How long from this answer on until inactivity ends it, in milliseconds; 0 when it is over.
+    /// A span and not an instant, because the browser's clock is its own.
+    #[serde(default)]
+    pub inactive_in_ms: u64,
     /// When it ended, in Unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<u64>,
@@ -93,6 +172,9 @@ pub struct History {
     /// Every message, oldest first. An answer being written has the text there is so far.
     #[serde(default)]
     pub messages: Vec<Message>,
+    /// What was said in the sessions that this one carries on, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Message>,
 }
 
 /// `POST /visitor/v1/sessions/{session}/messages`: say something; the answer is an event stream.

@@ -114,6 +114,20 @@ pub struct LoaderStrings {
     pub retry: String,
 }
 
+/// Which ways of leaving the browser tells the server. How much time each leaves to come back is
+/// the server's business.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Leave {
+    /// The page was closed or left.
+    pub tab_closed: bool,
+    /// The page was hidden.
+    pub hidden: bool,
+    /// The panel was collapsed.
+    pub collapsed: bool,
+}
+
 /// What the panel draws itself from: inlined in the frame page, and answered by
 /// `GET /visitor/v1/widgets/{widget}` for page mode.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,6 +177,13 @@ pub struct WidgetConfig {
     /// The longest message the server takes, in characters.
     #[serde(default)]
     pub max_message_chars: u32,
+    /// How long nothing may be said or typed before the session ends, in seconds; 0 when a newer
+    /// server left it out.
+    #[serde(default)]
+    pub inactivity_seconds: u32,
+    /// Which ways of leaving end the session.
+    #[serde(default)]
+    pub leave: Leave,
     /// Every text the panel shows.
     #[serde(default)]
     pub strings: Strings,

@@ -13,7 +13,7 @@ use banter_shared::session::{
     CreateSession, EndReason, History, PostMessage, Session, SessionCreated, SessionStatus,
 };
 use banter_shared::stream::{Accepted, StreamEvent};
-use banter_shared::widget::{ColorScheme, Layout, Palette, Position, Strings, WidgetConfig};
+use banter_shared::widget::{ColorScheme, Layout, Leave, Palette, Position, Strings, WidgetConfig};
 
 /// Reads the answer to a request that creates a session.
 #[must_use]
@@ -21,14 +21,18 @@ pub fn read_created(json: &Json) -> Option<SessionCreated> {
     Some(SessionCreated {
         session: read_session(json.get("session"))?,
         token: json.get("token").text()?.to_owned(),
-        messages: read_messages(json),
+        messages: read_messages(json.list_of("messages")),
     })
 }
 
 /// Reads a history.
 #[must_use]
 pub fn read_history(json: &Json) -> Option<History> {
-    Some(History { session: read_session(json.get("session"))?, messages: read_messages(json) })
+    Some(History {
+        session: read_session(json.get("session"))?,
+        messages: read_messages(json.list_of("messages")),
+        earlier: read_messages(json.list_of("earlier")),
+    })
 }
 
 /// Reads an event of an answer's stream; `None` for one from a newer server.
@@ -101,7 +105,7 @@ pub fn read_ticket(json: &Json) -> Option<Ticket> {
 #[must_use]
 pub fn read_config(json: &Json) -> Option<WidgetConfig> {
     let optional = |name: &str| json.get(name).text().map(str::to_owned);
-    let palette = json.get("palette");
+    let (palette, leave) = (json.get("palette"), json.get("leave"));
     Some(WidgetConfig {
         id: json.get("id").text()?.into(),
         title: json.get("title").text()?.to_owned(),
@@ -136,6 +140,12 @@ pub fn read_config(json: &Json) -> Option<WidgetConfig> {
         first_message: optional("firstMessage"),
         session_on_open: json.flag_of("sessionOnOpen"),
         max_message_chars: json.small_number_of("maxMessageChars"),
+        inactivity_seconds: json.small_number_of("inactivitySeconds"),
+        leave: Leave {
+            tab_closed: leave.flag_of("tabClosed"),
+            hidden: leave.flag_of("hidden"),
+            collapsed: leave.flag_of("collapsed"),
+        },
         strings: read_strings(json.get("strings")),
     })
 }
@@ -190,13 +200,14 @@ fn read_session(json: &Json) -> Option<Session> {
         },
         created_at: json.number_of("createdAt"),
         expires_at: json.number_of("expiresAt"),
+        inactive_in_ms: json.number_of("inactiveInMs"),
         ended_at: (ended_at > 0).then_some(ended_at),
         end_reason: json.get("endReason").text().map(read_reason),
     })
 }
 
-fn read_messages(json: &Json) -> Vec<Message> {
-    json.list_of("messages").iter().filter_map(read_message).collect()
+fn read_messages(list: &[Json]) -> Vec<Message> {
+    list.iter().filter_map(read_message).collect()
 }
 
 fn read_message(json: &Json) -> Option<Message> {
@@ -227,11 +238,10 @@ fn read_message(json: &Json) -> Option<Message> {
 }
 
 fn read_reason(name: &str) -> EndReason {
-    match name {
-        "visitor_ended" => EndReason::VisitorEnded,
-        "expired" => EndReason::Expired,
-        _ => EndReason::Unknown,
-    }
+    EndReason::NAMES
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map_or(EndReason::Unknown, |(_, reason)| *reason)
 }
 
 /// Writes a request that creates a session.
@@ -239,7 +249,11 @@ fn read_reason(name: &str) -> EndReason {
 pub fn write_create(create: &CreateSession) -> String {
     let optional = |text: &Option<String>| text.as_deref().map(quote).unwrap_or_default();
     let host_origin = optional(&create.host_origin);
-    object(&[("hostOrigin", &host_origin), ("language", &optional(&create.language))])
+    object(&[
+        ("hostOrigin", &host_origin),
+        ("language", &optional(&create.language)),
+        ("continues", &optional(&create.continues)),
+    ])
 }
 
 /// Writes a request that posts a message.
@@ -263,7 +277,7 @@ pub fn write_told(told: &Told) -> String {
             let (id, text, at) = (quote(id.as_str()), quote(text), at.to_string());
             object(&[("asked", &object(&[("id", &id), ("text", &text), ("at", &at)]))])
         }
-        Told::Ended(reason) => object(&[("ended", &quote(reason_name(*reason)))]),
+        Told::Ended(reason) => object(&[("ended", &quote(reason.name()))]),
         Told::Restarted => quote("restarted"),
     }
 }
@@ -286,15 +300,7 @@ pub fn write_to_loader(message: &ToLoader) -> (&'static str, String) {
             ("message", object(&[("id", &id), ("role", &role)]))
         }
         ToLoader::SessionStart(id) => ("session_start", quote(id.as_str())),
-        ToLoader::SessionEnd(reason) => ("session_end", quote(reason_name(*reason))),
+        ToLoader::SessionEnd(reason) => ("session_end", quote(reason.name())),
         ToLoader::Error(code) => ("error", quote(code)),
-    }
-}
-
-fn reason_name(reason: EndReason) -> &'static str {
-    match reason {
-        EndReason::VisitorEnded => "visitor_ended",
-        EndReason::Expired => "expired",
-        EndReason::Unknown => "unknown",
     }
 }

@@ -33,7 +33,11 @@ impl Play {
         let mut play = Self::new(Manners::default());
         play.on(Event::Open(true));
         play.on(Event::Found(ticket()));
-        play.reply(Reply::Loaded(History { session: session(None), messages: vec![] }));
+        play.reply(Reply::Loaded(History {
+            session: session(None),
+            messages: vec![],
+            earlier: vec![],
+        }));
         play
     }
 
@@ -133,6 +137,7 @@ fn session(end_reason: Option<EndReason>) -> Session {
         widget_id: "w".into(),
         status: if end_reason.is_some() { SessionStatus::Ended } else { SessionStatus::Active },
         created_at: 1,
+        inactive_in_ms: 0,
         expires_at: 2,
         ended_at: None,
         end_reason,
@@ -257,7 +262,7 @@ fn an_answer_under_way_is_taken_up_after_a_reload() {
     let mut answer = message("m.a", Role::Assistant, "Half an");
     answer.status = MessageStatus::Streaming;
     let messages = vec![message("m", Role::Visitor, "Question"), answer];
-    play.reply(Reply::Loaded(History { session: session(None), messages }));
+    play.reply(Reply::Loaded(History { session: session(None), messages, earlier: vec![] }));
     assert_eq!(play.post(), Some(("m", false, Some(Cursor { attempt: 1, offset: 7 }))));
     play.accept("m", 1, 7);
     assert_eq!(play.effects, [], "it was told before the reload");
@@ -330,7 +335,11 @@ fn a_second_tab_follows() {
     play.on(Event::Told(Told::Asked(Question { id: "m".into(), text: "q".into(), at: 5 })));
     assert_eq!(play.shown(), ["greeting complete"], "no session, so nothing to follow");
     play.on(Event::Found(ticket()));
-    play.reply(Reply::Loaded(History { session: session(None), messages: vec![] }));
+    play.reply(Reply::Loaded(History {
+        session: session(None),
+        messages: vec![],
+        earlier: vec![],
+    }));
     play.on(Event::Told(Told::Asked(Question { id: "m".into(), text: "q".into(), at: 5 })));
     assert_eq!(play.post(), Some(("m", false, None)));
     play.accept("m", 1, 0);
@@ -355,7 +364,7 @@ fn a_question_asked_while_the_history_is_on_its_way_is_followed() {
     play.on(Event::Found(ticket()));
     play.on(Event::Told(Told::Asked(Question { id: "m".into(), text: "q".into(), at: 5 })));
     let messages = vec![message("s0", Role::Assistant, "Hello")];
-    play.reply(Reply::Loaded(History { session: session(None), messages }));
+    play.reply(Reply::Loaded(History { session: session(None), messages, earlier: vec![] }));
     assert_eq!(play.post(), Some(("m", false, None)));
     assert_eq!(play.shown(), ["s0 complete", "m complete"]);
 }
@@ -394,7 +403,8 @@ fn a_session_that_is_over_says_why() {
     play.send("m");
     play.fail(409, codes::SESSION_ENDED, None);
     assert_eq!(play.task, Some(Task::Load(ticket())));
-    let history = History { session: session(Some(EndReason::Expired)), messages: vec![] };
+    let history =
+        History { session: session(Some(EndReason::Expired)), messages: vec![], earlier: vec![] };
     play.reply(Reply::Loaded(history));
     assert_eq!(play.conversation.phase(), &Phase::Ended(EndReason::Expired));
     assert_eq!(play.shown(), ["m failed"]);

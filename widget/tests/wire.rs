@@ -7,7 +7,7 @@ use banter_shared::session::{
     CreateSession, EndReason, History, PostMessage, Session, SessionCreated, SessionStatus,
 };
 use banter_shared::stream::{Accepted, StreamEvent};
-use banter_shared::widget::{ColorScheme, Layout, Palette, Position, Strings, WidgetConfig};
+use banter_shared::widget::{ColorScheme, Layout, Leave, Palette, Position, Strings, WidgetConfig};
 use banter_widget::json::Json;
 use banter_widget::state::session::Ticket;
 use banter_widget::state::tabs::{Question, Told};
@@ -79,6 +79,7 @@ fn session(status: SessionStatus, end_reason: Option<EndReason>) -> Session {
         status,
         created_at: 1,
         expires_at: 2,
+        inactive_in_ms: 4,
         ended_at,
         end_reason,
     }
@@ -101,10 +102,11 @@ proptest! {
             (SessionStatus::Active, None),
             (SessionStatus::Ended, Some(EndReason::VisitorEnded)),
             (SessionStatus::Ended, Some(EndReason::Expired)),
+            (SessionStatus::Ended, Some(EndReason::TabClosed)),
             (SessionStatus::Unknown, Some(EndReason::Unknown)),
         ] {
             let (session, messages) = (session(status, reason), messages.clone());
-            reads(wire::read_history, &History { session: session.clone(), messages: messages.clone() });
+            reads(wire::read_history, &History { session: session.clone(), messages: messages.clone(), earlier: messages.clone() });
             let created = SessionCreated { session, token: "t".into(), messages };
             reads(wire::read_created, &created);
         }
@@ -114,7 +116,7 @@ proptest! {
     fn requests(id: String, text: String, retry: bool, host_origin: Option<String>, language: Option<String>) {
         let post = PostMessage { id: id.into(), text, retry };
         writes(&post, &wire::write_post(&post));
-        let create = CreateSession { host_origin, language };
+        let create = CreateSession { host_origin, continues: language.clone(), language };
         writes(&create, &wire::write_create(&create));
     }
 
@@ -189,6 +191,8 @@ fn the_configuration() {
             first_message: Some("Hello".into()),
             session_on_open: true,
             max_message_chars: 4_000,
+            inactivity_seconds: 180,
+            leave: Leave { tab_closed: index == 0, hidden: index == 1, collapsed: index == 2 },
             strings: Strings::english(),
         };
         reads(wire::read_config, &config);

@@ -37,6 +37,7 @@ impl SessionRecord {
             status: if end.is_some() { SessionStatus::Ended } else { SessionStatus::Active },
             created_at: self.created_at,
             expires_at: self.expires_at,
+            inactive_in_ms: 0,
             ended_at: end.map(|(at, _)| at),
             end_reason: end.map(|(_, reason)| reason),
         }

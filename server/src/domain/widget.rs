@@ -3,8 +3,10 @@
 use super::origin::{Origin, OriginPattern};
 use banter_shared::color::{Rgb, TEXT_CONTRAST};
 use banter_shared::ids::WidgetId;
+use banter_shared::session::EndReason;
 use banter_shared::widget::{
-    ColorScheme, Layout, LoaderConfig, LoaderStrings, Palette, Position, Strings, WidgetConfig,
+    ColorScheme, Layout, Leave, LoaderConfig, LoaderStrings, Palette, Position, Strings,
+    WidgetConfig,
 };
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +53,12 @@ pub struct WidgetSettings {
     pub language: String,
     /// Whether a session begins when the panel opens instead of with the first message.
     pub session_on_open: bool,
+    /// How long nothing may be said or typed before a session ends, in minutes (seed 000: 1 to 60).
+    pub inactivity_minutes: u32,
+    /// Which ways of leaving end a session, and after how long.
+    pub leave: LeaveRules,
+    /// Name of the campaign whose logs this widget's sessions are read with.
+    pub campaign: Option<String>,
     /// Texts that replace the English defaults.
     pub strings: Strings,
 }
@@ -75,8 +83,89 @@ impl Default for WidgetSettings {
             offset: 20,
             language: "en".into(),
             session_on_open: false,
+            inactivity_minutes: 3,
+            leave: LeaveRules::default(),
+            campaign: None,
             strings: Strings::default(),
         }
+    }
+}
+
+/// The longest grace period: a token does not outlive its session by more.
+const MAX_GRACE_SECONDS: u32 = 3600;
+
+/// What leaving does to a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Grace {
+    /// `false`: nothing. (`true` is read as no grace at all.)
+    Ends(bool),
+    /// It ends after this many seconds without a sign of life.
+    Seconds(u32),
+}
+
+impl Grace {
+    /// How long a visitor may stay away, in milliseconds; `None` when leaving ends nothing.
+    #[must_use]
+    pub fn ms(self) -> Option<u64> {
+        match self {
+            Self::Ends(false) => None,
+            Self::Ends(true) => Some(0),
+            Self::Seconds(seconds) => Some(u64::from(seconds) * 1000),
+        }
+    }
+}
+
+/// Which ways of leaving end a session (seed 000: closing the tab, hiding it, collapsing the
+/// panel), each after a grace period, so that a reload or a glance at another tab costs nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LeaveRules {
+    /// The page was closed or left; a reload is both, so this needs a grace period.
+    pub tab_closed: Grace,
+    /// The page was hidden.
+    pub hidden: Grace,
+    /// The panel was collapsed.
+    pub collapsed: Grace,
+}
+
+impl Default for LeaveRules {
+    fn default() -> Self {
+        Self {
+            tab_closed: Grace::Seconds(10),
+            hidden: Grace::Seconds(60),
+            collapsed: Grace::Seconds(60),
+        }
+    }
+}
+
+impl LeaveRules {
+    /// How long a visitor who left for `reason` may stay away, in milliseconds; `None` when that
+    /// ends nothing. Ending by hand needs no second thought.
+    #[must_use]
+    pub fn grace_ms(&self, reason: EndReason) -> Option<u64> {
+        match reason {
+            EndReason::TabClosed => self.tab_closed.ms(),
+            EndReason::Hidden => self.hidden.ms(),
+            EndReason::Collapsed => self.collapsed.ms(),
+            _ => Some(0),
+        }
+    }
+
+    fn told(&self) -> Leave {
+        Leave {
+            tab_closed: self.tab_closed.ms().is_some(),
+            hidden: self.hidden.ms().is_some(),
+            collapsed: self.collapsed.ms().is_some(),
+        }
+    }
+
+    fn longest(&self) -> u32 {
+        let seconds = |grace| match grace {
+            Grace::Ends(_) => 0,
+            Grace::Seconds(seconds) => seconds,
+        };
+        seconds(self.tab_closed).max(seconds(self.hidden)).max(seconds(self.collapsed))
     }
 }
 
@@ -125,6 +214,8 @@ impl Widget {
             first_message: surroundings.first_message.map(str::to_owned),
             session_on_open: settings.session_on_open,
             max_message_chars: surroundings.max_message_chars,
+            inactivity_seconds: settings.inactivity_minutes * 60,
+            leave: settings.leave.told(),
             strings: self.strings(),
         }
     }
@@ -200,6 +291,13 @@ impl WidgetSettings {
                 let (low, high) = range.into_inner();
                 faults.push((field, format!("must be from {low} to {high} CSS pixels")));
             }
+        }
+        if !(1..=60).contains(&self.inactivity_minutes) {
+            faults.push(("inactivity_minutes", "must be from 1 to 60 minutes".to_owned()));
+        }
+        if self.leave.longest() > MAX_GRACE_SECONDS {
+            faults
+                .push(("leave", format!("a grace period has at most {MAX_GRACE_SECONDS} seconds")));
         }
         let tag = &self.language;
         if tag.is_empty()

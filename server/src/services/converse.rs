@@ -113,7 +113,7 @@ impl Converse {
                 _ => {}
             }
         }
-        Ok(History { session: record.seen_at(self.clock.now_ms()), messages })
+        Ok(History { session: record.seen_at(self.clock.now_ms()), messages, earlier: Vec::new() })
     }
 
     /// Ends a conversation, and with it the answer that is being written. Ending twice is ending

@@ -91,6 +91,7 @@ async fn run(
         Task::Create => {
             let create = CreateSession {
                 host_origin: app.host.origin(),
+                continues: None,
                 language: window().navigator().language(),
             };
             Reply::Created(app.api.create(&app.config.id, &create, signal).await?)

@@ -29,7 +29,7 @@ pub(crate) fn Panel<'a>(
         None => String::new(),
         Some(EndReason::VisitorEnded) => reasons[0].clone(),
         Some(EndReason::Expired) => reasons[1].clone(),
-        Some(EndReason::Unknown) => reasons[2].clone(),
+        Some(_) => reasons[2].clone(),
     };
     view! {
         <Header config shown closable />

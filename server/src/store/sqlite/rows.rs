@@ -4,7 +4,6 @@ use super::super::{Result, StoreError};
 use crate::domain::conversation::SessionRecord;
 use banter_shared::ids::{MessageId, SessionId, WidgetId};
 use banter_shared::message::{Message, MessageStatus, Role};
-use banter_shared::session::EndReason;
 use rusqlite::{Connection, Row, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -138,17 +137,9 @@ pub(super) fn status_name(status: MessageStatus) -> &'static str {
     }
 }
 
-/// The name a reason is stored under.
-pub(super) fn end_reason_name(reason: EndReason) -> &'static str {
-    match reason {
-        EndReason::VisitorEnded => "visitor_ended",
-        EndReason::Expired | EndReason::Unknown => "expired",
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{end_reason_name, from_name, role_name, status_name};
+    use super::{from_name, role_name, status_name};
     use banter_shared::message::{MessageStatus, Role};
     use banter_shared::session::EndReason;
 
@@ -165,8 +156,8 @@ mod tests {
         ] {
             assert_eq!(from_name::<MessageStatus>("", status_name(status)).unwrap(), status);
         }
-        for reason in [EndReason::VisitorEnded, EndReason::Expired] {
-            assert_eq!(from_name::<EndReason>("", end_reason_name(reason)).unwrap(), reason);
+        for (name, reason) in EndReason::NAMES {
+            assert_eq!(from_name::<EndReason>("", name).unwrap(), reason);
         }
     }
 }

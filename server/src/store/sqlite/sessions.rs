@@ -2,7 +2,7 @@
 
 use super::super::{Result, SessionRepository};
 use super::SqliteStore;
-use super::rows::{end_reason_name, find_session, insert_message, messages};
+use super::rows::{find_session, insert_message, messages};
 use crate::domain::conversation::SessionRecord;
 use async_trait::async_trait;
 use banter_shared::ids::SessionId;
@@ -63,7 +63,7 @@ impl SessionRepository for SqliteStore {
                         "UPDATE sessions SET ended_at = $1, end_reason = $2
                          WHERE id = $3 AND ended_at IS NULL AND expires_at > $1",
                     )?
-                    .execute(params![now, end_reason_name(reason), id.as_str()])?;
+                    .execute(params![now, reason.name(), id.as_str()])?;
                 find_session(transaction, &id)
             })
             .await
