@@ -35,6 +35,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/visitor/v1/widgets/{widget}/sessions",   post(visitor::sessions::create))
         .route("/visitor/v1/sessions/{session}",          get(visitor::sessions::history))
         .route("/visitor/v1/sessions/{session}/messages", post(visitor::messages::create))
+        .route("/visitor/v1/sessions/{session}/activity", post(visitor::sessions::activity))
         .route("/visitor/v1/sessions/{session}/end",      post(visitor::sessions::end))
         // Set here as well, so that it lies under CORS: a preflight is a method, too.
         .method_not_allowed_fallback(error::method_not_allowed)

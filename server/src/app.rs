@@ -5,19 +5,21 @@ use crate::assets::FrontEnd;
 use crate::clock::{Clock, Entropy, IdSource};
 use crate::domain::origin::Origin;
 use crate::providers::Provider;
+use crate::providers::Providers;
 use crate::providers::engine::EngineProvider;
 use crate::services::Refusal;
 use crate::services::configure::configure;
 use crate::services::converse::Converse;
+use crate::services::lifecycle::Lifecycle;
 use crate::services::open_session::OpenSession;
 use crate::services::signing_key;
 use crate::services::tokens::Tokens;
 use crate::settings::Settings;
-use crate::store::Store;
-use crate::store::sqlite::SqliteStore;
+use crate::store::{SqlStore, Store, StoreError};
 use crate::tasks::Tasks;
 use ipnet::IpNet;
 use metrics_exporter_prometheus::PrometheusHandle;
+use secrecy::ExposeSecret as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,6 +36,7 @@ pub struct App {
     pub store: Arc<dyn Store>,
     pub tokens: Tokens,
     pub converse: Converse,
+    pub lifecycle: Lifecycle,
     pub open_session: OpenSession,
     pub rate_limits: RateLimits,
     pub filled: Filled,
@@ -65,7 +68,7 @@ pub enum StartError {
     },
     /// The database.
     #[error("the database: {0}")]
-    Store(#[from] crate::store::StoreError),
+    Store(#[from] StoreError),
     /// The assistants.
     #[error("the assistants: {0}")]
     Engine(#[from] banter_engine::EngineError),
@@ -90,12 +93,13 @@ impl App {
         make_private(&folder).map_err(data_error)?;
         let key = signing_key::load_or_create(&folder.join("signing.key"), entropy.as_ref())
             .map_err(data_error)?;
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.join("banter.db"))?);
         let ids = IdSource::new(clock.clone(), entropy);
+        let store = open_store(&settings, ids.next()).await?;
         let owner_key = configure(store.as_ref(), &settings, clock.as_ref(), &ids)
             .await
             .map_err(StartError::Configure)?;
-        let provider: Arc<dyn Provider> = Arc::new(EngineProvider::new(&settings)?);
+        let provider: Arc<dyn Provider> =
+            Arc::new(Providers { engine: EngineProvider::new(&settings)? });
         let tokens = Tokens::new(&key);
         let tasks = Tasks::default();
         let app = Arc::new(Self {
@@ -114,6 +118,11 @@ impl App {
                 Arc::new(settings.limits.clone()),
                 &settings.answer,
             ),
+            lifecycle: Lifecycle {
+                store: store.clone(),
+                provider: provider.clone(),
+                clock: clock.clone(),
+            },
             open_session: OpenSession {
                 store: store.clone(),
                 provider,
@@ -135,6 +144,8 @@ impl App {
             tasks,
             stopping: AtomicBool::new(false),
         });
+        app.tasks.background(app.converse.clone().listen());
+        app.tasks.background(app.lifecycle.clone().keep());
         Ok(Started { app, owner_key })
     }
 
@@ -171,6 +182,27 @@ impl App {
             self.converse.cancel_all();
             self.tasks.idle(Duration::from_secs(5)).await;
         }
+        self.tasks.stop();
+        // Whoever follows an answer of this server learns at once that it has stopped.
+        let _ = self.store.leave().await;
+    }
+}
+
+/// The database that the settings name; `node` is this server among those that share it.
+async fn open_store(settings: &Settings, node: String) -> Result<Arc<dyn Store>, StartError> {
+    let url = settings.data.url.clone();
+    if url.expose_secret().is_empty() {
+        let file = settings.data.directory.join("banter.db");
+        return Ok(Arc::new(SqlStore::sqlite(&file, node)?));
+    }
+    let connections = settings.data.connections;
+    // The driver blocks while it connects, and must not do so on a thread of the runtime.
+    let opened = tokio::task::spawn_blocking(move || {
+        SqlStore::postgres(url.expose_secret(), connections, node)
+    });
+    match opened.await {
+        Ok(store) => Ok(Arc::new(store?)),
+        Err(error) => Err(StartError::Store(StoreError::Unopened(error.to_string()))),
     }
 }
 

@@ -2,9 +2,12 @@
 //! Tested by table and by property; knows neither database nor network.
 
 pub mod api_key;
+pub mod assistant;
 pub mod client_address;
 pub mod conversation;
 pub mod embedding;
 pub mod origin;
+pub mod provider;
+pub mod session;
 pub mod text;
 pub mod widget;

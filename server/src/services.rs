@@ -4,6 +4,7 @@
 pub mod answer;
 pub mod configure;
 pub mod converse;
+pub mod lifecycle;
 pub mod open_session;
 pub mod signing_key;
 pub mod tokens;

@@ -3,8 +3,8 @@
 
 mod faults;
 
+use crate::domain::assistant::Assistant;
 use crate::domain::widget::WidgetSettings;
-use banter_engine::assistant::Assistant;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use secrecy::SecretString;
@@ -28,6 +28,8 @@ pub struct Settings {
     pub session: Session,
     pub answer: Answer,
     pub engine: Engine,
+    pub accounts: BTreeMap<String, Account>,
+    pub campaigns: BTreeMap<String, Campaign>,
     pub assistants: BTreeMap<String, Assistant>,
     pub widgets: BTreeMap<String, WidgetSettings>,
 }
@@ -47,6 +49,26 @@ pub struct Server {
 #[expect(missing_docs, reason = "every setting is documented once, in banter.sample.toml")]
 pub struct Data {
     pub directory: PathBuf,
+    pub url: SecretString,
+    pub connections: usize,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every setting is documented once, in banter.sample.toml")]
+pub struct Account {
+    pub name: String,
+    #[serde(default)]
+    pub exports: Option<Vec<String>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every setting is documented once, in banter.sample.toml")]
+pub struct Campaign {
+    pub name: String,
+    #[serde(default)]
+    pub account: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -81,6 +103,7 @@ pub struct Limits {
     pub sessions_per_minute_per_widget: u32,
     pub messages_per_minute_per_session: u32,
     pub messages_per_minute_per_address: u32,
+    pub activity_per_minute_per_address: u32,
     pub live_answers: usize,
 }
 
@@ -197,7 +220,9 @@ impl Settings {
         if let Some(file) = file {
             figment = figment.merge(Toml::file_exact(file));
         }
-        figment = figment.merge(Env::prefixed("BANTER_").split("__").lowercase(true));
+        // Two underscores make a setting's path; other variables of that prefix are not ours.
+        let ours = Env::prefixed("BANTER_").filter(|key| key.as_str().contains("__"));
+        figment = figment.merge(ours.split("__").lowercase(true));
         if let Some(listen) = overrides.listen {
             figment = figment.merge(Serialized::default("server.listen", listen));
         }

@@ -10,11 +10,15 @@ use tokio::sync::watch;
 #[derive(Clone, Debug)]
 pub struct Tasks {
     running: Arc<watch::Sender<usize>>,
+    stopping: Arc<watch::Sender<bool>>,
 }
 
 impl Default for Tasks {
     fn default() -> Self {
-        Self { running: Arc::new(watch::Sender::new(0)) }
+        Self {
+            running: Arc::new(watch::Sender::new(0)),
+            stopping: Arc::new(watch::Sender::new(false)),
+        }
     }
 }
 
@@ -27,6 +31,24 @@ impl Tasks {
             let _ticket = ticket;
             work.await;
         });
+    }
+
+    /// Runs `work` for as long as the server does: nobody waits for its end, and [`Tasks::stop`]
+    /// drops it wherever it is. Whatever it does must survive that, as it must survive a crash.
+    pub fn background(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let mut stopping = self.stopping.subscribe();
+        #[expect(clippy::disallowed_methods, reason = "this is the other door; it can be closed")]
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = stopping.wait_for(|stopping| *stopping) => {}
+                () = work => {}
+            }
+        });
+    }
+
+    /// Stops everything that runs in the background.
+    pub fn stop(&self) {
+        self.stopping.send_replace(true);
     }
 
     /// How many tasks run now.

@@ -1,7 +1,8 @@
 //! What an answer's event stream says, and how a reader finds its place again.
 //!
 //! A stream is `accepted`, then any number of `delta`, then exactly one of `done` or `error`:
-//! never silence. Every `delta` carries the SSE id `{attempt}-{offset}`, where `offset` is the
+//! never silence. A second `accepted` in mid-stream says that the answer is written anew (another
+//! server took it over): what came of the earlier try is void. Every `delta` carries the SSE id `{attempt}-{offset}`, where `offset` is the
 //! length of the answer in UTF-8 bytes *after* that delta. Sent back as `Last-Event-ID` it
 //! makes the server go on from exactly there, also after a restart.
 

@@ -12,6 +12,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use banter_shared::session::{EndReason, EndSession};
 use banter_shared::stream::Cursor;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
@@ -98,7 +99,14 @@ impl FromRequestParts<Arc<App>> for Visitor {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
-        let token = bearer(&parts.headers).ok_or(Refusal::Unauthorized)?;
+        let token = bearer(&parts.headers).ok_or(Refusal::Unauthorized)?.to_owned();
+        Self::with_token(&token, parts, app).await
+    }
+}
+
+impl Visitor {
+    /// The visitor whose token was shown wherever it was shown.
+    async fn with_token(token: &str, parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
         let claims = app.tokens.verify(token, app.clock.now_ms())?;
         let path = RawPathParams::from_request_parts(parts, app).await.ok();
         let session = path.as_ref().and_then(|path| {
@@ -112,6 +120,33 @@ impl FromRequestParts<Arc<App>> for Visitor {
             return Err(Refusal::OriginNotAllowed.into());
         }
         Ok(Self(claims))
+    }
+}
+
+/// A visitor who leaves. `sendBeacon` can set no header, so the token may stand in the body and the
+/// body's type does not matter.
+pub(super) struct Leaver(pub(super) Claims, pub(super) EndReason);
+
+impl FromRequest<Arc<App>> for Leaver {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ApiError> {
+        let (mut parts, body) = request.into_parts();
+        let bytes = read_body(Request::from_parts(parts.clone(), body), app).await?;
+        let end: EndSession =
+            if bytes.is_empty() { EndSession::default() } else { from_json(&bytes)? };
+        let token = bearer(&parts.headers).map(str::to_owned).or(end.token);
+        let token = token.ok_or(Refusal::Unauthorized)?;
+        let Visitor(claims) = Visitor::with_token(&token, &mut parts, app).await?;
+        if !end.reason.is_visitors() {
+            return Err(Refusal::Invalid {
+                field: Some("reason".into()),
+                sentence: "a visitor ends with visitor_ended, tab_closed, hidden or collapsed"
+                    .into(),
+            }
+            .into());
+        }
+        Ok(Self(claims, end.reason))
     }
 }
 
@@ -143,21 +178,25 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Json<T> {
         if !is_json {
             return Err(Refusal::UnsupportedMediaType.into());
         }
-        let bytes = read_body(request, app).await?;
-        let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
-        let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-            let field = error.path().to_string();
-            Refusal::Invalid {
-                field: (field != "." && !field.is_empty()).then_some(field),
-                sentence: format!("the body is not what this address takes: {}", error.inner()),
-            }
-        })?;
-        deserializer.end().map_err(|_| Refusal::Invalid {
-            field: None,
-            sentence: "something follows the JSON in the body".into(),
-        })?;
-        Ok(Self(value))
+        Ok(Self(from_json(&read_body(request, app).await?)?))
     }
+}
+
+/// Reads a body, naming the field at fault.
+fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let field = error.path().to_string();
+        Refusal::Invalid {
+            field: (field != "." && !field.is_empty()).then_some(field),
+            sentence: format!("the body is not what this address takes: {}", error.inner()),
+        }
+    })?;
+    deserializer.end().map_err(|_| Refusal::Invalid {
+        field: None,
+        sentence: "something follows the JSON in the body".into(),
+    })?;
+    Ok(value)
 }
 
 async fn read_body(request: Request, app: &App) -> Result<Bytes, ApiError> {

@@ -18,6 +18,7 @@ pub struct RateLimits {
     sessions_by_widget: PerMinute<WidgetId>,
     messages_by_session: PerMinute<SessionId>,
     messages_by_address: PerMinute<IpAddr>,
+    activity_by_address: PerMinute<IpAddr>,
 }
 
 impl RateLimits {
@@ -29,6 +30,7 @@ impl RateLimits {
             sessions_by_widget: PerMinute::new(limits.sessions_per_minute_per_widget),
             messages_by_session: PerMinute::new(limits.messages_per_minute_per_session),
             messages_by_address: PerMinute::new(limits.messages_per_minute_per_address),
+            activity_by_address: PerMinute::new(limits.activity_per_minute_per_address),
         }
     }
 
@@ -36,6 +38,11 @@ impl RateLimits {
     pub(super) fn session(&self, address: IpAddr, widget: &WidgetId) -> Result<(), Refusal> {
         self.sessions_by_address.take(&address)?;
         self.sessions_by_widget.take(widget)
+    }
+
+    /// One more sign of life; a browser sends a few per minute.
+    pub(super) fn activity(&self, address: IpAddr) -> Result<(), Refusal> {
+        self.activity_by_address.take(&address)
     }
 
     /// One more message, sent anew or again.

@@ -21,6 +21,8 @@ const BUBBLE_DARK: Rgb = Rgb(0x24, 0x27, 0x2e);
 pub struct WidgetSettings {
     /// Name of the assistant that answers.
     pub assistant: String,
+    /// Name of the assistant that answers chats, if it is not the one that answers calls.
+    pub chat_assistant: Option<String>,
     /// Whether visitors may talk to it.
     pub enabled: bool,
     /// Which pages may embed it.
@@ -67,6 +69,7 @@ impl Default for WidgetSettings {
     fn default() -> Self {
         Self {
             assistant: String::new(),
+            chat_assistant: None,
             enabled: true,
             allowed_origins: Vec::new(),
             hosted_page: false,
@@ -300,14 +303,17 @@ impl WidgetSettings {
                 .push(("leave", format!("a grace period has at most {MAX_GRACE_SECONDS} seconds")));
         }
         let tag = &self.language;
-        if tag.is_empty()
-            || tag.len() > 35
-            || !tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-        {
+        if !is_language_tag(tag) {
             faults.push(("language", format!("`{tag}` is not a BCP 47 tag such as en or de-CH")));
         }
         faults
     }
+}
+
+/// Whether a text may be a BCP 47 tag: letters, digits and hyphens, as short as tags are.
+#[must_use]
+pub fn is_language_tag(tag: &str) -> bool {
+    (1..=35).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
 /// Whether a language is written from right to left. Source: CLDR's right-to-left scripts, by the

@@ -1,13 +1,14 @@
 //! The assistants that run in this process.
 
-use super::{ModelError, Provider, ReplyStream};
+use super::{Ask, ModelError, Opening, Provider, ProviderSession, ReplyStream};
 use crate::assets::demo_knowledge;
+use crate::domain::assistant::Assistant;
 use crate::settings::{Connection, Settings};
-use banter_engine::assistant::Assistant;
+use async_trait::async_trait;
 use banter_engine::http::USER_AGENT;
-use banter_engine::turn::Turn;
 use banter_engine::variables::Variables;
 use banter_engine::{Engine, EngineError, EngineSettings, KnowledgeSource, OpenAiConnection};
+use futures_util::stream;
 use secrecy::ExposeSecret as _;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -44,13 +45,38 @@ impl EngineProvider {
     }
 }
 
+/// The engine's own part of an assistant.
+fn own(assistant: &Assistant) -> Result<&banter_engine::assistant::Assistant, ModelError> {
+    match assistant {
+        Assistant::Engine(own) => Ok(own),
+        Assistant::Vapi(_) => Err(ModelError::UnknownModel),
+    }
+}
+
+#[async_trait]
 impl Provider for EngineProvider {
-    fn reply(&self, assistant: &Assistant, history: &[Turn]) -> ReplyStream {
-        self.engine.reply(assistant, &Variables::default(), history)
+    async fn open(&self, _: &Assistant, _: Opening<'_>) -> Result<Option<String>, ModelError> {
+        // The whole conversation is told with every question.
+        Ok(None)
+    }
+
+    fn reply(&self, assistant: &Assistant, ask: Ask<'_>) -> ReplyStream {
+        match own(assistant) {
+            Ok(own) => self.engine.reply(own, ask.variables, ask.history),
+            Err(error) => Box::pin(stream::once(async { Err(error) })),
+        }
     }
 
     fn first_message(&self, assistant: &Assistant) -> Result<Option<String>, ModelError> {
-        self.engine.first_message(assistant, &Variables::default())
+        self.engine.first_message(own(assistant)?, &Variables::default())
+    }
+
+    async fn close(&self, _: &Assistant, _: &str) -> Result<(), ModelError> {
+        Ok(())
+    }
+
+    async fn look_up(&self, _: &Assistant, _: &str) -> Result<Option<ProviderSession>, ModelError> {
+        Ok(None)
     }
 }
 

@@ -8,6 +8,7 @@ use super::Refusal;
 use banter_shared::ids::MessageId;
 use banter_shared::message::Message;
 use banter_shared::stream::{Accepted, Cursor, StreamEvent};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -25,6 +26,7 @@ pub struct Answer {
     /// How many read along.
     readers: watch::Sender<usize>,
     cancelled: watch::Sender<bool>,
+    followed: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -63,12 +65,14 @@ impl Answer {
             changed: watch::Sender::new(()),
             readers: watch::Sender::new(0),
             cancelled: watch::Sender::new(false),
+            followed: AtomicBool::new(false),
         }
     }
 
-    /// The question is stored: `attempt` is being written.
+    /// The question is stored: `attempt` is being written, from its start.
     pub fn begin(&self, attempt: u32, asked_at: u64) {
         self.update(|state| {
+            state.text.clear();
             state.accepted.attempt = attempt;
             state.accepted.created_at = asked_at;
             state.phase = Phase::Writing;
@@ -113,6 +117,17 @@ impl Answer {
         self.state().text.clone()
     }
 
+    /// Somebody on another server reads along: the text has to be stored often.
+    pub fn follow(&self) {
+        self.followed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody on another server reads along.
+    #[must_use]
+    pub fn is_followed(&self) -> bool {
+        self.followed.load(Ordering::Relaxed)
+    }
+
     /// Asks the writer to stop.
     pub fn cancel(&self) {
         self.cancelled.send_replace(true);
@@ -149,6 +164,7 @@ impl Answer {
                     Phase::Starting => {}
                     Phase::Refused(refusal) => return Err(refusal.clone()),
                     Phase::Writing | Phase::Ended(_) => {
+                        reader.attempt = state.accepted.attempt;
                         reader.position = place(&state, cursor);
                         return Ok(reader);
                     }
@@ -190,12 +206,15 @@ fn place(state: &State, cursor: Option<Cursor>) -> usize {
 pub struct Reader {
     answer: Arc<Answer>,
     changed: watch::Receiver<()>,
+    attempt: u32,
     position: usize,
 }
 
 /// What has come since a reader last looked.
 #[derive(Debug, PartialEq)]
 pub struct Step {
+    /// The answer is written anew from its start: what the reader has of it is void.
+    pub restarted: Option<Accepted>,
     /// New text and the cursor behind it.
     pub delta: Option<(Cursor, String)>,
     /// The end, if it came.
@@ -206,7 +225,7 @@ impl Reader {
     fn new(answer: Arc<Answer>) -> Self {
         answer.readers.send_modify(|count| *count += 1);
         let changed = answer.changed.subscribe();
-        Self { answer, changed, position: 0 }
+        Self { answer, changed, attempt: 0, position: 0 }
     }
 
     /// The event every stream begins with.
@@ -221,6 +240,11 @@ impl Reader {
         // Seen before looked at, so that nothing that comes in between is missed.
         self.changed.mark_unchanged();
         let state = self.answer.state();
+        let restarted = (self.attempt != state.accepted.attempt).then(|| {
+            self.attempt = state.accepted.attempt;
+            self.position = 0;
+            state.accepted.clone()
+        });
         let new = &state.text[self.position..];
         let delta = (!new.is_empty()).then(|| {
             let cursor =
@@ -232,7 +256,8 @@ impl Reader {
             _ => None,
         };
         self.position = state.text.len();
-        (delta.is_some() || end.is_some()).then_some(Step { delta, end })
+        let is_news = restarted.is_some() || delta.is_some() || end.is_some();
+        is_news.then_some(Step { restarted, delta, end })
     }
 
     /// Resolves when [`Reader::poll`] may have something new.
@@ -313,6 +338,22 @@ mod tests {
             let rest = reader.poll().and_then(|step| step.delta).map(|(_, text)| text);
             prop_assert_eq!(&text[from..], rest.unwrap_or_default());
         }
+    }
+
+    #[tokio::test]
+    async fn whoever_reads_while_it_is_written_anew_starts_anew() {
+        let answer = Arc::new(Answer::starting("q".into(), "?".into()));
+        answer.begin(1, 0);
+        answer.push("Half an ans");
+        let mut reader = answer.read(None).await.unwrap();
+        assert_eq!(reader.poll().unwrap().delta.unwrap().1, "Half an ans");
+        answer.begin(2, 0);
+        answer.push("Whole");
+        let step = reader.poll().unwrap();
+        let restarted = step.restarted.unwrap();
+        assert_eq!((restarted.attempt, restarted.offset), (2, 0));
+        assert_eq!(step.delta, Some((Cursor { attempt: 2, offset: 5 }, "Whole".into())));
+        assert_eq!(reader.poll(), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -7,7 +7,8 @@ use crate::clock::{Clock, IdSource};
 use crate::domain::api_key;
 use crate::domain::widget::Widget;
 use crate::settings::Settings;
-use crate::store::{Declaration, Seeded, Store};
+use crate::store::{Declaration, NewOrganization, Seeded, Store};
+use serde_json::json;
 
 /// Brings the store in step with the configuration. Returns the owner's key if it was made just
 /// now: it is kept nowhere and can be shown only this once.
@@ -20,7 +21,7 @@ pub async fn configure(
     clock: &dyn Clock,
     ids: &IdSource,
 ) -> Result<Option<String>, Refusal> {
-    let interrupted = store.interrupt_unfinished().await?;
+    let interrupted = store.join(clock.now_ms()).await?;
     if interrupted > 0 {
         tracing::warn!(
             interrupted,
@@ -30,6 +31,22 @@ pub async fn configure(
     let key = ids.secret(api_key::PREFIX);
     let seeded = store
         .declare(Declaration {
+            accounts: settings
+                .accounts
+                .iter()
+                .map(|(id, account)| {
+                    let permissions = account
+                        .exports
+                        .as_ref()
+                        .map_or_else(|| json!({}), |formats| json!({ "exports": formats }));
+                    (id.clone(), account.name.clone(), permissions)
+                })
+                .collect(),
+            campaigns: settings
+                .campaigns
+                .iter()
+                .map(|(id, campaign)| (id.clone(), campaign.name.clone(), campaign.account.clone()))
+                .collect(),
             assistants: settings
                 .assistants
                 .iter()
@@ -38,9 +55,17 @@ pub async fn configure(
             widgets: settings
                 .widgets
                 .iter()
-                .map(|(id, settings)| Widget { id: id.as_str().into(), settings: settings.clone() })
+                .map(|(id, settings)| {
+                    let widget = Widget { id: id.as_str().into(), settings: settings.clone() };
+                    (widget, ids.secret(""))
+                })
                 .collect(),
-            organization: ("Demo".into(), api_key::digest(&key)),
+            organization: NewOrganization {
+                name: "Demo".into(),
+                webhook_path: ids.secret(""),
+                key_id: format!("key_{}", ids.next()),
+                key_digest: api_key::digest(&key),
+            },
             now: clock.now_ms(),
         })
         .await?;

@@ -4,6 +4,7 @@
 //! requests with the same id meet at one [`Answer`]. Writing it is a task of its own, so that a
 //! visitor who reloads the page finds it going on, and one who leaves for good cancels it.
 
+mod following;
 mod live;
 mod writing;
 
@@ -13,16 +14,18 @@ use crate::clock::Clock;
 use crate::domain::text::{self, TextFault};
 use crate::providers::Provider;
 use crate::settings::{Answer as AnswerSettings, Limits};
-use crate::store::{Appended, Question, Store};
+use crate::store::{Appended, Notice, Question, Store};
 use crate::tasks::Tasks;
 use banter_shared::error::{ErrorBody, codes};
 use banter_shared::ids::{SessionId, is_valid_id};
 use banter_shared::message::{Message, MessageStatus};
-use banter_shared::session::{EndReason, History, PostMessage, Session};
+use banter_shared::session::{History, PostMessage};
 use banter_shared::stream::{Cursor, StreamEvent};
+use following::Followed;
 use live::LiveAnswers;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::broadcast::error::RecvError;
 
 /// Questions in, answers out. Clones share everything.
 #[derive(Clone)]
@@ -96,9 +99,9 @@ impl Converse {
     pub async fn history(&self, session: &SessionId) -> Result<History, Refusal> {
         let live = self.live.of(session);
         let so_far = live.as_ref().and_then(|answer| answer.so_far());
-        let (record, mut messages) =
-            self.store.history(session).await?.ok_or(Refusal::NotFound("session"))?;
-        for message in &mut messages {
+        let mut kept =
+            self.store.conversation(session).await?.ok_or(Refusal::NotFound("session"))?;
+        for message in &mut kept.messages {
             let written = live
                 .as_ref()
                 .filter(|live| message.id == banter_shared::message::answer_id(&live.question));
@@ -107,27 +110,41 @@ impl Converse {
                     message.attempt = *attempt;
                     message.text.clone_from(text);
                 }
-                (None, _) if message.status == MessageStatus::Streaming => {
+                // Written elsewhere: sent again, the question finds its answer or has it taken over.
+                (None, _)
+                    if message.status == MessageStatus::Streaming
+                        && kept.elsewhere.as_ref() != Some(&message.id) =>
+                {
                     message.status = MessageStatus::Interrupted;
                 }
                 _ => {}
             }
         }
-        Ok(History { session: record.seen_at(self.clock.now_ms()), messages, earlier: Vec::new() })
+        Ok(History {
+            session: kept.session.seen_at(self.clock.now_ms()),
+            messages: kept.messages,
+            earlier: kept.earlier,
+        })
     }
 
-    /// Ends a conversation, and with it the answer that is being written. Ending twice is ending
-    /// once.
-    ///
-    /// # Errors
-    /// [`Refusal::NotFound`] when the session is gone, or the store's failure.
-    pub async fn end(&self, session: &SessionId, reason: EndReason) -> Result<Session, Refusal> {
-        let now = self.clock.now_ms();
-        let record = self.store.end_session(session, now, reason).await?;
-        if let Some(answer) = self.live.of(session) {
-            answer.cancel();
+    /// For as long as the server runs: stops writing where a session is over, and stores more often
+    /// where another server reads along.
+    pub async fn listen(self) {
+        let mut notices = self.store.notices();
+        loop {
+            match notices.recv().await {
+                Ok(Notice::Ended(session)) => self.for_live(&session, Answer::cancel),
+                Ok(Notice::Follow(session)) => self.for_live(&session, Answer::follow),
+                Ok(_) | Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return,
+            }
         }
-        Ok(record.ok_or(Refusal::NotFound("session"))?.seen_at(now))
+    }
+
+    fn for_live(&self, session: &SessionId, tell: impl Fn(&Answer)) {
+        if let Some(answer) = self.live.of(session) {
+            tell(&answer);
+        }
     }
 
     /// Stops every answer that is being written; each is stored as interrupted.
@@ -167,20 +184,31 @@ impl Converse {
     /// phase that somebody waiting for it can act on.
     async fn ask(&self, answer: &Arc<Answer>, question: Question, request_id: &str) {
         let session = question.session.clone();
-        match self.store.append_question(question).await {
-            Ok(Appended::Write(order)) => {
-                answer.begin(order.attempt, order.asked_at);
-                self.write(&session, answer, *order, request_id).await;
+        loop {
+            let question = Question { now: self.clock.now_ms(), ..question.clone() };
+            match self.store.append_question(question).await {
+                Ok(Appended::Write(order)) => {
+                    answer.begin(order.attempt, order.asked_at);
+                    self.write(&session, answer, *order, request_id).await;
+                }
+                Ok(Appended::Elsewhere { answer: stored, asked_at }) => {
+                    let followed = self.follow(&session, answer, stored, asked_at, request_id);
+                    if let Followed::Orphaned = followed.await {
+                        continue;
+                    }
+                }
+                Ok(Appended::Existing { answer: stored, asked_at }) => {
+                    let end = how_it_ended(&stored, request_id);
+                    answer.resolve(stored, asked_at, end);
+                }
+                Ok(Appended::Busy) => answer.refuse(Refusal::AnswerInProgress),
+                Ok(Appended::NoSession) => answer.refuse(Refusal::NotFound("session")),
+                Ok(Appended::Ended) => answer.refuse(Refusal::SessionEnded),
+                Ok(Appended::Conflict) => answer.refuse(Refusal::MessageIdConflict),
+                Ok(Appended::Full) => answer.refuse(Refusal::SessionFull),
+                Err(error) => answer.refuse(error.into()),
             }
-            Ok(Appended::Existing { answer: stored, asked_at }) => {
-                let end = how_it_ended(&stored, request_id);
-                answer.resolve(stored, asked_at, end);
-            }
-            Ok(Appended::NoSession) => answer.refuse(Refusal::NotFound("session")),
-            Ok(Appended::Ended) => answer.refuse(Refusal::SessionEnded),
-            Ok(Appended::Conflict) => answer.refuse(Refusal::MessageIdConflict),
-            Ok(Appended::Full) => answer.refuse(Refusal::SessionFull),
-            Err(error) => answer.refuse(error.into()),
+            break;
         }
         self.live.leave(&session, answer);
     }

@@ -3,15 +3,15 @@
 use super::Refusal;
 use super::tokens::{Claims, Tokens};
 use crate::clock::{Clock, IdSource};
-use crate::domain::conversation::SessionRecord;
+use crate::domain::assistant::Assistant;
 use crate::domain::embedding::{Claim, OwnOrigin, admit};
-use crate::domain::widget::{Surroundings, Widget};
+use crate::domain::session::{Phase, SessionRecord};
+use crate::domain::widget::{Surroundings, Widget, is_language_tag};
 use crate::providers::Provider;
-use crate::store::Store;
-use banter_engine::assistant::Assistant;
-use banter_shared::ids::WidgetId;
+use crate::store::{NewSession, Store};
+use banter_shared::ids::{SessionId, WidgetId};
 use banter_shared::message::{Message, MessageStatus, Role};
-use banter_shared::session::SessionCreated;
+use banter_shared::session::{CreateSession, SessionCreated};
 use banter_shared::widget::WidgetConfig;
 use std::sync::Arc;
 
@@ -66,19 +66,34 @@ impl OpenSession {
         id: &WidgetId,
         claim: &Claim,
         own: &OwnOrigin,
+        request: &CreateSession,
     ) -> Result<SessionCreated, Refusal> {
         let (widget, assistant) = self.widget(id).await?;
         let origin = admit(&widget, claim, own).ok_or(Refusal::OriginNotAllowed)?;
         let now = self.clock.now_ms();
+        let continues = self.continued(&widget, request.continues.as_deref(), now)?;
         let session = SessionRecord {
             id: self.ids.next().into(),
-            widget_id: widget.id,
+            // The store takes it from the widget.
+            organization: String::new(),
+            provider: assistant.provider(),
+            provider_session: None,
+            phase: Phase::Pending,
             created_at: now,
+            active_at: None,
+            last_activity_at: now,
+            inactive_after_ms: u64::from(widget.settings.inactivity_minutes) * 60_000,
             expires_at: now + self.max_ms,
+            leaving: None,
             ended: None,
+            continues,
+            finalized_at: None,
+            widget_id: widget.id,
         };
         let messages: Vec<Message> = self
             .first_message(&assistant)
+            // Whoever goes on has been greeted.
+            .filter(|_| session.continues.is_none())
             .map(|text| Message {
                 id: "first".into(),
                 role: Role::Assistant,
@@ -91,7 +106,12 @@ impl OpenSession {
             })
             .into_iter()
             .collect();
-        if !self.store.create_session(&session, messages.clone()).await? {
+        let new = NewSession {
+            record: session.clone(),
+            page_origin: origin.to_string(),
+            language: request.language.clone().filter(|tag| is_language_tag(tag)),
+        };
+        if !self.store.create_session(new, messages.clone()).await? {
             return Err(Refusal::NotFound("widget"));
         }
         metrics::counter!("banter_sessions_total").increment(1);
@@ -104,11 +124,23 @@ impl OpenSession {
         Ok(SessionCreated { session: session.seen_at(now), token, messages })
     }
 
+    /// The session that a new one of `widget` carries on, if its token is shown.
+    fn continued(
+        &self,
+        widget: &Widget,
+        token: Option<&str>,
+        now: u64,
+    ) -> Result<Option<SessionId>, Refusal> {
+        let Some(token) = token else { return Ok(None) };
+        let claims = self.tokens.verify(token, now)?;
+        if claims.widget == widget.id { Ok(Some(claims.session)) } else { Err(Refusal::Forbidden) }
+    }
+
     fn first_message(&self, assistant: &Assistant) -> Option<String> {
         // A template that cannot be rendered costs the greeting, not the chat.
         self.provider.first_message(assistant).unwrap_or_else(|error| {
             tracing::warn!(
-                assistant = assistant.name,
+                provider = assistant.provider().name(),
                 error = &error as &dyn std::error::Error,
                 "the first message cannot be rendered"
             );

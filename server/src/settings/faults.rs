@@ -1,6 +1,7 @@
 //! Which settings are refused although they can be read, each with the reason and the way out.
 
 use super::Settings;
+use crate::domain::assistant::Assistant;
 use crate::domain::origin::Origin;
 use banter_engine::assistant::ModelChoice;
 use banter_shared::ids::is_valid_id;
@@ -13,8 +14,28 @@ pub(super) fn faults(settings: &Settings) -> Vec<String> {
     limits(settings, &mut faults);
     connections(settings, &mut faults);
     assistants(settings, &mut faults);
+    campaigns(settings, &mut faults);
     widgets(settings, &mut faults);
     faults
+}
+
+fn campaigns(settings: &Settings, faults: &mut Vec<String>) {
+    for id in settings.accounts.keys().chain(settings.campaigns.keys()) {
+        if !is_valid_id(id) {
+            faults.push(format!(
+                "`{id}`: an account's or campaign's id is 1 to 64 of A-Z a-z 0-9 _ -"
+            ));
+        }
+    }
+    for (id, campaign) in &settings.campaigns {
+        if let Some(account) = &campaign.account
+            && !settings.accounts.contains_key(account)
+        {
+            faults.push(format!(
+                "campaigns.{id} names the account `{account}`, which is not in accounts"
+            ));
+        }
+    }
 }
 
 fn server(settings: &Settings, faults: &mut Vec<String>) {
@@ -65,6 +86,7 @@ fn limits(settings: &Settings, faults: &mut Vec<String>) {
         ("sessions_per_minute_per_widget", limits.sessions_per_minute_per_widget.into()),
         ("messages_per_minute_per_session", limits.messages_per_minute_per_session.into()),
         ("messages_per_minute_per_address", limits.messages_per_minute_per_address.into()),
+        ("activity_per_minute_per_address", limits.activity_per_minute_per_address.into()),
         ("live_answers", limits.live_answers as u64),
     ] {
         if value == 0 {
@@ -118,6 +140,7 @@ fn connections(settings: &Settings, faults: &mut Vec<String>) {
 
 fn assistants(settings: &Settings, faults: &mut Vec<String>) {
     for (name, assistant) in &settings.assistants {
+        let Assistant::Engine(assistant) = assistant else { continue };
         match &assistant.model {
             ModelChoice::Builtin { knowledge } => {
                 if knowledge != "demo" && !settings.engine.knowledge.contains_key(knowledge) {
@@ -138,10 +161,18 @@ fn widgets(settings: &Settings, faults: &mut Vec<String>) {
         if !is_valid_id(id) {
             faults.push(format!("widgets.{id}: an id is 1 to 64 of A-Z a-z 0-9 _ -"));
         }
-        if !settings.assistants.contains_key(&widget.assistant) {
+        for assistant in [Some(&widget.assistant), widget.chat_assistant.as_ref()] {
+            if let Some(name) = assistant.filter(|name| !settings.assistants.contains_key(*name)) {
+                faults.push(format!(
+                    "widgets.{id} names the assistant `{name}`, which is not in assistants"
+                ));
+            }
+        }
+        if let Some(name) = &widget.campaign
+            && !settings.campaigns.contains_key(name)
+        {
             faults.push(format!(
-                "widgets.{id} names the assistant `{}`, which is not in assistants",
-                widget.assistant
+                "widgets.{id} names the campaign `{name}`, which is not in campaigns"
             ));
         }
         for (field, sentence) in widget.faults() {

@@ -1,4 +1,4 @@
-//! SQLite, the default store: one file, WAL, one writer that commits in groups, a few readers.
+//! SQLite, the default database: one file, WAL, one writer that commits in groups, a few readers.
 //!
 //! `synchronous = FULL`: every commit reaches the disk before it is acknowledged. Group commit pays
 //! for that: under load many messages share one flush. rusqlite instead of sqlx because its calls
@@ -6,47 +6,53 @@
 //! every visitor's wait.
 
 mod connection;
-mod messages;
 mod reader;
-mod rows;
-mod sessions;
-mod widgets;
+mod transaction;
 mod writer;
 
-use super::{Result, Store};
-use async_trait::async_trait;
+use super::sql::Transaction;
+use super::{Notice, Result};
 use reader::Readers;
 use std::path::Path;
+use tokio::sync::broadcast;
 use writer::Writer;
 
-/// The store. Clones share the connections.
+/// The database. Clones share the connections.
 #[derive(Clone, Debug)]
-pub struct SqliteStore {
+pub(super) struct Sqlite {
     writer: Writer,
     readers: Readers,
 }
 
-impl SqliteStore {
+impl Sqlite {
     /// Opens the database, makes it if it is missing, and brings its schema up to date.
     ///
     /// # Errors
     /// When the file cannot be opened, is from a newer version, or a migration fails.
-    pub fn open(file: &Path) -> Result<Self> {
+    pub(super) fn open(file: &Path) -> Result<Self> {
         let mut connection = connection::open_writer(file)?;
         connection::migrate(&mut connection)?;
         Ok(Self { writer: Writer::start(connection)?, readers: Readers::start(file)? })
     }
-}
 
-#[async_trait]
-impl Store for SqliteStore {
-    async fn ping(&self) -> Result<()> {
-        self.writer
-            .write(|transaction| {
-                // Touches the write path without leaving anything behind.
-                transaction.execute("DELETE FROM sessions WHERE id = ''", [])?;
-                Ok(())
-            })
-            .await
+    /// See `SqlStore::write`.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut dyn Transaction) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.writer.write(work).await
+    }
+
+    /// See `SqlStore::read`.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut dyn Transaction) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.readers.read(work).await
+    }
+
+    /// What committed transactions tell. One process has the file, so nobody else needs to know.
+    pub(super) fn notices(&self) -> broadcast::Receiver<Notice> {
+        self.writer.notices()
     }
 }

@@ -22,9 +22,10 @@ struct Keeper {
     rooms: &'static [&'static str],
 }
 
-const KEEPERS: [Keeper; 12] = [
+const KEEPERS: [Keeper; 13] = [
     Keeper { library: "sqlx", below: "server/src/", rooms: &["store"] },
     Keeper { library: "rusqlite", below: "server/src/", rooms: &["store"] },
+    Keeper { library: "postgres", below: "server/src/", rooms: &["store"] },
     Keeper { library: "axum", below: "server/src/", rooms: &["api", ""] },
     Keeper {
         library: "reqwest",

@@ -92,6 +92,9 @@ fn events(reader: Reader) -> impl Stream<Item = Result<Bytes, Infallible>> + Sen
 }
 
 fn write_step(text: &mut String, step: Step) {
+    if let Some(accepted) = step.restarted {
+        write(text, None, &StreamEvent::Accepted(accepted));
+    }
     if let Some((cursor, delta)) = step.delta {
         write(text, Some(cursor), &StreamEvent::Delta(delta));
     }

@@ -1,7 +1,7 @@
-//! Sessions: create, read, end.
+//! Sessions: create, read, keep alive, end.
 
 use crate::api::error::ApiError;
-use crate::api::extract::{AskedFrom, Client, Json, Visitor};
+use crate::api::extract::{AskedFrom, Client, Json, Leaver, Visitor};
 use crate::app::App;
 use crate::domain::embedding::Claim;
 use crate::domain::origin::Origin;
@@ -11,7 +11,7 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use banter_shared::error::ErrorBody;
 use banter_shared::ids::WidgetId;
-use banter_shared::session::{CreateSession, EndReason, History, Session, SessionCreated};
+use banter_shared::session::{CreateSession, EndSession, History, Session, SessionCreated};
 use std::sync::Arc;
 
 /// Opens a conversation. Origin, widget and limits are checked before anything is stored.
@@ -43,12 +43,12 @@ pub(in crate::api) async fn create(
     // Known widgets only: a limiter that counts made-up names would be a way to fill its memory.
     app.open_session.widget(&widget).await?;
     app.rate_limits.session(address, &widget)?;
-    let host = match request.host_origin {
-        Some(text) => Some(Origin::parse(&text).ok_or(Refusal::OriginNotAllowed)?),
+    let host = match &request.host_origin {
+        Some(text) => Some(Origin::parse(text).ok_or(Refusal::OriginNotAllowed)?),
         None => None,
     };
     let claim = Claim { request: from.origin, host };
-    let created = app.open_session.open(&widget, &claim, &from.own).await?;
+    let created = app.open_session.open(&widget, &claim, &from.own, &request).await?;
     Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], axum::Json(created)))
 }
 
@@ -71,14 +71,43 @@ pub(in crate::api) async fn history(
     State(app): State<Arc<App>>,
     Visitor(claims): Visitor,
 ) -> Result<impl IntoResponse, ApiError> {
+    // Whoever loads the page again has not left.
+    app.lifecycle.seen(&claims.session).await?;
     let history = app.converse.history(&claims.session).await?;
     Ok(([(header::CACHE_CONTROL, "no-store")], axum::Json(history)))
 }
 
-/// Ends a conversation. Ending twice is ending once.
+/// Ends a conversation, or tells that the visitor left. Ending twice is ending once; the first reason
+/// stands. Leaving has a grace period that the widget's owner sets, so the answer may say that the
+/// session goes on. `sendBeacon` may send the token in the body, as any type.
 #[utoipa::path(
     post,
     path = "/visitor/v1/sessions/{session}/end",
+    tag = "visitor",
+    params(("session" = String, Path, description = "The session's id")),
+    request_body = EndSession,
+    security(("session_token" = [])),
+    responses(
+        (status = 200, body = Session),
+        (status = 400, body = ErrorBody, description = "`invalid_request`"),
+        (status = 401, body = ErrorBody, description = "`unauthorized` or `token_expired`"),
+        (status = 403, body = ErrorBody, description = "`forbidden` or `origin_not_allowed`"),
+        (status = 404, body = ErrorBody, description = "`not_found`"),
+        (status = 413, body = ErrorBody, description = "`too_large`"),
+    )
+)]
+pub(in crate::api) async fn end(
+    State(app): State<Arc<App>>,
+    Leaver(claims, reason): Leaver,
+) -> Result<impl IntoResponse, ApiError> {
+    let session = app.lifecycle.leave(&claims, reason).await?;
+    Ok(([(header::CACHE_CONTROL, "no-store")], axum::Json(session)))
+}
+
+/// A sign of life: the visitor types, or came back. Puts inactivity off and takes back a leaving.
+#[utoipa::path(
+    post,
+    path = "/visitor/v1/sessions/{session}/activity",
     tag = "visitor",
     params(("session" = String, Path, description = "The session's id")),
     security(("session_token" = [])),
@@ -87,12 +116,15 @@ pub(in crate::api) async fn history(
         (status = 401, body = ErrorBody, description = "`unauthorized` or `token_expired`"),
         (status = 403, body = ErrorBody, description = "`forbidden` or `origin_not_allowed`"),
         (status = 404, body = ErrorBody, description = "`not_found`"),
+        (status = 429, body = ErrorBody, description = "`rate_limited`; see `Retry-After`"),
     )
 )]
-pub(in crate::api) async fn end(
+pub(in crate::api) async fn activity(
     State(app): State<Arc<App>>,
     Visitor(claims): Visitor,
+    Client(address): Client,
 ) -> Result<impl IntoResponse, ApiError> {
-    let session = app.converse.end(&claims.session, EndReason::VisitorEnded).await?;
+    app.rate_limits.activity(address)?;
+    let session = app.lifecycle.stir(&claims.session).await?;
     Ok(([(header::CACHE_CONTROL, "no-store")], axum::Json(session)))
 }

@@ -2,16 +2,22 @@
 //! the store, until it is complete, fails, is cancelled or abandoned.
 
 use super::{Converse, interrupted};
-use crate::providers::{Delta, ModelError};
+use crate::domain::session::Happening;
+use crate::providers::{Ask, Delta, ModelError, Opening};
 use crate::services::answer::Answer;
-use crate::store::{AnswerEnd, AnswerOrder};
+use crate::store::{AnswerEnd, AnswerKey, AnswerOrder};
 use banter_engine::turn::{Speaker, Turn};
+use banter_engine::variables::Variables;
 use banter_shared::error::{ErrorBody, codes};
 use banter_shared::ids::SessionId;
 use banter_shared::message::{Message, MessageStatus, Role, Source};
 use banter_shared::stream::StreamEvent;
 use futures_util::StreamExt as _;
+use std::time::Duration;
 use tokio::time::Instant;
+
+/// How often an answer is stored that somebody on another server reads along.
+const FOLLOWED_EVERY: Duration = Duration::from_millis(100);
 
 /// Why the writing stopped.
 enum Stop {
@@ -43,8 +49,16 @@ impl Converse {
         request_id: &str,
     ) {
         let asked = Instant::now();
+        let key = AnswerKey {
+            session: session.clone(),
+            id: order.answer_id.clone(),
+            attempt: order.attempt,
+        };
         let mut sources = Vec::new();
-        let stop = self.relay(session, answer, &order, &mut sources).await;
+        let stop = match self.provider_session(&order).await {
+            Ok(at) => self.relay(&key, answer, &order, at.as_deref(), &mut sources).await,
+            Err(error) => Stop::Failed(error),
+        };
         metrics::counter!("banter_answers_total", "outcome" => stop.name()).increment(1);
         metrics::histogram!("banter_answer_seconds").record(asked.elapsed().as_secs_f64());
         if let Stop::Failed(error) = &stop {
@@ -63,14 +77,17 @@ impl Converse {
             Stop::Failed(error) => (MessageStatus::Failed, Some(visible(&error, request_id))),
         };
         let end = AnswerEnd {
+            now: self.clock.now_ms(),
             status,
             text: answer.text(),
             sources: sources.clone(),
             error: error.clone(),
         };
-        let stored = self.store.finish_answer(session, &order.answer_id, end).await;
+        let stored = self.store.finish_answer(key, end).await;
         let last = match (stored, error) {
-            (Ok(()), None) => StreamEvent::Done(Message {
+            // Another server thought this one dead and writes the answer itself.
+            (Ok(false), _) => StreamEvent::Error(interrupted(request_id)),
+            (Ok(true), None) => StreamEvent::Done(Message {
                 id: order.answer_id,
                 role: Role::Assistant,
                 text: String::new(),
@@ -80,7 +97,7 @@ impl Converse {
                 sources,
                 error: None,
             }),
-            (Ok(()), Some(error)) => StreamEvent::Error(error),
+            (Ok(true), Some(error)) => StreamEvent::Error(error),
             (Err(cause), _) => {
                 tracing::error!(session = %session, request_id, error = &cause as &dyn std::error::Error, "an answer was not stored");
                 StreamEvent::Error(interrupted(request_id))
@@ -89,16 +106,44 @@ impl Converse {
         answer.end(last);
     }
 
+    /// What the provider calls the session, opened now if it keeps one and this is the first time.
+    async fn provider_session(&self, order: &AnswerOrder) -> Result<Option<String>, ModelError> {
+        if order.session.provider_session.is_some() {
+            return Ok(order.session.provider_session.clone());
+        }
+        let now = self.clock.now_ms();
+        let opening = Opening {
+            session: &order.session.id,
+            variables: &Variables::default(),
+            expires_in: Duration::from_millis(order.session.expires_at.saturating_sub(now)),
+        };
+        let opened = self.provider.open(&order.assistant, opening).await?;
+        if let Some(id) = &opened {
+            let happening = Happening::Opened(id.clone());
+            let kept = self.store.happen(&order.session.id, happening, self.clock.now_ms()).await;
+            kept.map_err(|error| ModelError::Unavailable { cause: error.to_string() })?;
+        }
+        Ok(opened)
+    }
+
     /// Passes deltas on until the answer stops.
     async fn relay(
         &self,
-        session: &SessionId,
+        key: &AnswerKey,
         answer: &Answer,
         order: &AnswerOrder,
+        provider_session: Option<&str>,
         sources: &mut Vec<Source>,
     ) -> Stop {
         let asked = Instant::now();
-        let mut stream = self.provider.reply(&order.assistant, &turns(&order.history));
+        let history = turns(&order.history);
+        let ask = Ask {
+            history: &history,
+            provider_session,
+            is_first: order.is_first,
+            variables: &Variables::default(),
+        };
+        let mut stream = self.provider.reply(&order.assistant, ask);
         let mut cancelled = std::pin::pin!(answer.cancelled());
         let mut abandoned = std::pin::pin!(answer.abandoned(self.abandon_after));
         let mut first = true;
@@ -126,14 +171,13 @@ impl Converse {
                             .record(asked.elapsed().as_secs_f64());
                     }
                     answer.push(&text);
-                    if stored_at.elapsed() >= self.checkpoint_every {
+                    let every =
+                        if answer.is_followed() { FOLLOWED_EVERY } else { self.checkpoint_every };
+                    if stored_at.elapsed() >= every {
                         stored_at = Instant::now();
                         // What a crash would cost is bounded by this; a failure here costs nothing
                         // yet, and the end of the answer will report it.
-                        let _ = self
-                            .store
-                            .checkpoint_answer(session, &order.answer_id, answer.text())
-                            .await;
+                        let _ = self.store.checkpoint_answer(key.clone(), answer.text()).await;
                     }
                 }
             }

@@ -1,12 +1,11 @@
 //! Opening connections, and bringing a database's schema up to date.
 
+use super::super::migrations::MIGRATIONS;
+use super::super::sql::Dialect;
 use super::super::{Result, StoreError};
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 use std::time::Duration;
-
-/// In order; `PRAGMA user_version` counts how many a database has had.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_first.sql")];
 
 /// Opens the connection that writes.
 pub(super) fn open_writer(file: &Path) -> Result<Connection> {
@@ -33,7 +32,8 @@ fn configure(connection: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// Applies the migrations a database has not had, each in a transaction of its own.
+/// Applies the migrations a database has not had, each in a transaction of its own. `PRAGMA
+/// user_version` counts how many it had.
 pub(super) fn migrate(connection: &mut Connection) -> Result<()> {
     let done: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let done = done as usize;
@@ -45,7 +45,7 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<()> {
     }
     for (number, migration) in MIGRATIONS.iter().enumerate().skip(done) {
         let transaction = connection.transaction()?;
-        transaction.execute_batch(migration)?;
+        transaction.execute_batch(&migration.sql(Dialect::Sqlite))?;
         transaction.pragma_update(None, "user_version", (number + 1) as u64)?;
         transaction.commit()?;
     }

@@ -1,7 +1,9 @@
 //! Readers: a few threads with read-only connections. WAL lets them read while the writer writes.
 
+use super::super::sql::Transaction;
 use super::super::{Result, StoreError};
 use super::connection;
+use super::transaction::SqliteTransaction;
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -42,12 +44,17 @@ impl Readers {
     /// Runs `work` on a reader's connection.
     pub(super) async fn read<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+        work: impl FnOnce(&mut dyn Transaction) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (reply, outcome) = oneshot::channel();
         let query: Query = Box::new(move |connection| {
+            // One view for all of its queries; it ends with the transaction, which wrote nothing.
+            let result = connection
+                .unchecked_transaction()
+                .map_err(StoreError::from)
+                .and_then(|view| work(&mut SqliteTransaction::new(&view)));
             // Nobody waits any more when a request was dropped.
-            let _ = reply.send(work(connection));
+            let _ = reply.send(result);
         });
         self.queries.send(query).map_err(|_| StoreError::Closed)?;
         outcome.await.map_err(|_| StoreError::Closed)?

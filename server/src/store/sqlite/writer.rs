@@ -3,51 +3,71 @@
 //!
 //! Each operation runs in a savepoint of its own, so one that fails takes nothing else with it.
 
-use super::super::{Result, StoreError};
+use super::super::sql::Transaction;
+use super::super::{NOTICES, Notice, Result, StoreError};
+use super::transaction::SqliteTransaction;
 use rusqlite::{Connection, Savepoint, TransactionBehavior};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use tokio::sync::oneshot;
+use tokio::sync::{broadcast, oneshot};
 
 /// The most operations that share one commit: bounds how long the first of them waits.
 const MAX_GROUP: usize = 256;
 
-/// Told whether the commit held.
-type Acknowledge = Box<dyn FnOnce(std::result::Result<(), rusqlite::ErrorCode>) + Send>;
+/// Told whether the commit held, and where to tell others.
+type Acknowledge = Box<
+    dyn FnOnce(std::result::Result<(), rusqlite::ErrorCode>, &broadcast::Sender<Notice>) + Send,
+>;
 type Operation = Box<dyn FnOnce(&mut Savepoint<'_>) -> Acknowledge + Send>;
 
 /// A handle to the writer's thread. The thread ends when the last handle is gone.
 #[derive(Clone, Debug)]
 pub(super) struct Writer {
     operations: Sender<Operation>,
+    told: broadcast::Sender<Notice>,
 }
 
 impl Writer {
     /// Starts the thread that owns `connection` from now on.
     pub(super) fn start(connection: Connection) -> Result<Self> {
         let (operations, inbox) = channel();
+        let told = broadcast::Sender::new(NOTICES);
+        let telling = told.clone();
         std::thread::Builder::new()
             .name("sqlite-writer".into())
-            .spawn(move || run(connection, &inbox))
+            .spawn(move || run(connection, &inbox, &telling))
             .map_err(|error| StoreError::Unopened(error.to_string()))?;
-        Ok(Self { operations })
+        Ok(Self { operations, told })
+    }
+
+    /// What committed operations tell.
+    pub(super) fn notices(&self) -> broadcast::Receiver<Notice> {
+        self.told.subscribe()
     }
 
     /// Runs `work` in a transaction and returns its result once that is on the disk.
     pub(super) async fn write<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Savepoint<'_>) -> Result<T> + Send + 'static,
+        work: impl FnOnce(&mut dyn Transaction) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (reply, outcome) = oneshot::channel();
         let operation: Operation = Box::new(move |savepoint| {
-            let result = work(savepoint);
+            let mut transaction = SqliteTransaction::new(savepoint);
+            let result = work(&mut transaction);
+            let notices = transaction.notices;
             if result.is_err() {
                 // Undoes this operation only; if even that fails the commit will, too.
                 let _ = savepoint.rollback();
             }
-            Box::new(move |committed| {
+            Box::new(move |committed, told| {
+                if committed.is_ok() && result.is_ok() {
+                    for notice in notices {
+                        // Nobody listens: nobody needs to know.
+                        let _ = told.send(notice);
+                    }
+                }
                 let outcome = committed
                     .map_err(|code| {
-                        StoreError::Driver(rusqlite::Error::SqliteFailure(
+                        StoreError::Sqlite(rusqlite::Error::SqliteFailure(
                             rusqlite::ffi::Error { code, extended_code: 0 },
                             Some("the commit failed".into()),
                         ))
@@ -62,7 +82,7 @@ impl Writer {
     }
 }
 
-fn run(mut connection: Connection, inbox: &Receiver<Operation>) {
+fn run(mut connection: Connection, inbox: &Receiver<Operation>, told: &broadcast::Sender<Notice>) {
     while let Ok(first) = inbox.recv() {
         let mut acknowledgements = Vec::new();
         let committed = commit_group(&mut connection, first, inbox, &mut acknowledgements);
@@ -72,7 +92,7 @@ fn run(mut connection: Connection, inbox: &Receiver<Operation>) {
         let outcome = committed
             .map_err(|error| error.sqlite_error_code().unwrap_or(rusqlite::ErrorCode::Unknown));
         for acknowledge in acknowledgements {
-            acknowledge(outcome);
+            acknowledge(outcome, told);
         }
     }
 }

@@ -1,0 +1,261 @@
+//! A session's life as one state machine: `pending → active → ending → ended(reason)`.
+//!
+//! Everything that can happen to a session is a [`Happening`]; [`SessionRecord::apply`] says what it
+//! changes. Deadlines are stored instants, so the clock decides also while nobody looks and after a
+//! restart: whatever happens after one has passed finds the session over since that instant.
+
+use super::provider::ProviderName;
+use banter_shared::ids::{SessionId, WidgetId};
+use banter_shared::session::{EndReason, Session, SessionStatus};
+
+/// Where a session stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Opened; nobody has said anything yet.
+    Pending,
+    /// Takes messages.
+    Active,
+    /// Over for the visitor; whoever runs the assistant does not know yet.
+    Ending,
+    /// Over.
+    Ended,
+}
+
+impl Phase {
+    /// Every phase by the name it is stored and listed under.
+    pub const NAMES: [(&str, Self); 4] = [
+        ("pending", Self::Pending),
+        ("active", Self::Active),
+        ("ending", Self::Ending),
+        ("ended", Self::Ended),
+    ];
+
+    /// The name it is stored and listed under.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Active => "active",
+            Self::Ending => "ending",
+            Self::Ended => "ended",
+        }
+    }
+}
+
+/// A visitor who left and may come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leaving {
+    /// When it is too late, in Unix milliseconds.
+    pub due_at: u64,
+    /// How the visitor left.
+    pub reason: EndReason,
+}
+
+/// A session as it is stored. Instants are Unix milliseconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionRecord {
+    /// Its id.
+    pub id: SessionId,
+    /// Whose it is.
+    pub organization: String,
+    /// The widget it belongs to.
+    pub widget_id: WidgetId,
+    /// Who runs its assistant.
+    pub provider: ProviderName,
+    /// What the provider calls it, where it keeps one of its own.
+    pub provider_session: Option<String>,
+    /// Where it stands.
+    pub phase: Phase,
+    /// When it began.
+    pub created_at: u64,
+    /// When the first thing was said.
+    pub active_at: Option<u64>,
+    /// When the visitor last showed a sign of life.
+    pub last_activity_at: u64,
+    /// How long there may be none, in milliseconds.
+    pub inactive_after_ms: u64,
+    /// When it ends whatever happens.
+    pub expires_at: u64,
+    /// Whether the visitor has left.
+    pub leaving: Option<Leaving>,
+    /// When and why it ended.
+    pub ended: Option<(u64, EndReason)>,
+    /// The session it carries on.
+    pub continues: Option<SessionId>,
+    /// When its cost and minutes were settled.
+    pub finalized_at: Option<u64>,
+}
+
+/// What can happen to a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Happening {
+    /// The visitor said something.
+    Spoke,
+    /// The visitor typed, or came back.
+    Stirred,
+    /// The page was loaded again, which proves that it is there and no more than that.
+    Seen,
+    /// An answer came to its end: the visitor has it to read from now on.
+    Answered,
+    /// The visitor left and has `grace_ms` to come back.
+    Left {
+        /// How.
+        reason: EndReason,
+        /// For how long leaving is not the end, in milliseconds.
+        grace_ms: u64,
+    },
+    /// Somebody ends it now.
+    End(EndReason),
+    /// The provider opened its own session.
+    Opened(String),
+    /// The provider's own session is over, or there is none any more.
+    ProviderClosed,
+    /// The clock moved on.
+    Tick,
+}
+
+/// What a happening changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing worth writing down.
+    None,
+    /// Something about a session that goes on, or an ended one's affairs with its provider.
+    Touched,
+    /// The first thing was said.
+    Activated,
+    /// The session ended with this, for the reason that is in the record now.
+    Ended,
+}
+
+impl SessionRecord {
+    /// The next instant at which the clock ends this session, and why.
+    #[must_use]
+    pub fn deadline(&self) -> (u64, EndReason) {
+        let inactive = self.last_activity_at.saturating_add(self.inactive_after_ms);
+        let mut first = (self.expires_at, EndReason::Expired);
+        if inactive < first.0 {
+            first = (inactive, EndReason::Inactive);
+        }
+        match self.leaving {
+            Some(leaving) if leaving.due_at < first.0 => (leaving.due_at, leaving.reason),
+            _ => first,
+        }
+    }
+
+    /// When and why this session is over at `now`, if it is, written down or not.
+    #[must_use]
+    pub fn end_at(&self, now: u64) -> Option<(u64, EndReason)> {
+        let (due, reason) = self.deadline();
+        self.ended.or((now >= due).then_some((due, reason)))
+    }
+
+    /// Applies what happened at `now`. Deadlines that have passed by then come first; the first end
+    /// stands.
+    pub fn apply(&mut self, happening: Happening, now: u64) -> Change {
+        if self.ended.is_none()
+            && let Some((at, reason)) = self.end_at(now)
+        {
+            self.end(at, reason);
+            // A provider that closes or opens has to be written down all the same.
+            self.after_the_end(&happening);
+            return Change::Ended;
+        }
+        if self.ended.is_some() {
+            return if self.after_the_end(&happening) { Change::Touched } else { Change::None };
+        }
+        match happening {
+            Happening::Spoke | Happening::Stirred | Happening::Answered => {
+                self.last_activity_at = self.last_activity_at.max(now);
+                if happening != Happening::Answered {
+                    self.leaving = None;
+                }
+                if happening == Happening::Spoke && self.phase == Phase::Pending {
+                    self.phase = Phase::Active;
+                    self.active_at = Some(now);
+                    return Change::Activated;
+                }
+                Change::Touched
+            }
+            Happening::Seen => {
+                if self.leaving.take().is_some() {
+                    Change::Touched
+                } else {
+                    Change::None
+                }
+            }
+            Happening::Left { reason, grace_ms } => self.leave(reason, grace_ms, now),
+            Happening::End(reason) => {
+                self.end(now, reason);
+                Change::Ended
+            }
+            Happening::Opened(id) => {
+                let is_news = self.provider_session.as_ref() != Some(&id);
+                self.provider_session = Some(id);
+                if is_news { Change::Touched } else { Change::None }
+            }
+            Happening::ProviderClosed => {
+                self.end(now, EndReason::ProviderEnded);
+                self.phase = Phase::Ended;
+                Change::Ended
+            }
+            Happening::Tick => Change::None,
+        }
+    }
+
+    fn leave(&mut self, reason: EndReason, grace_ms: u64, now: u64) -> Change {
+        let due_at = now.saturating_add(grace_ms);
+        if grace_ms == 0 {
+            self.end(now, reason);
+            return Change::Ended;
+        }
+        // A page that is closed was hidden a moment before: whichever ends it first counts.
+        if self.leaving.is_some_and(|leaving| leaving.due_at <= due_at) {
+            return Change::None;
+        }
+        self.leaving = Some(Leaving { due_at, reason });
+        Change::Touched
+    }
+
+    fn end(&mut self, at: u64, reason: EndReason) {
+        self.ended = Some((at, reason));
+        self.leaving = None;
+        // Only a provider that keeps a session of its own has to be told.
+        self.phase = if self.provider_session.is_some() { Phase::Ending } else { Phase::Ended };
+    }
+
+    fn after_the_end(&mut self, happening: &Happening) -> bool {
+        match happening {
+            Happening::ProviderClosed if self.phase == Phase::Ending => {
+                self.phase = Phase::Ended;
+                true
+            }
+            // Opened while the visitor left: the provider has to be told after all.
+            Happening::Opened(id) if self.provider_session.is_none() => {
+                self.provider_session = Some(id.clone());
+                self.phase = Phase::Ending;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The session as its visitor sees it at `now`.
+    #[must_use]
+    pub fn seen_at(&self, now: u64) -> Session {
+        let end = self.end_at(now);
+        let inactive_at = self.last_activity_at.saturating_add(self.inactive_after_ms);
+        Session {
+            id: self.id.clone(),
+            widget_id: self.widget_id.clone(),
+            status: if end.is_some() { SessionStatus::Ended } else { SessionStatus::Active },
+            created_at: self.created_at,
+            expires_at: self.expires_at,
+            inactive_in_ms: if end.is_some() { 0 } else { inactive_at.saturating_sub(now) },
+            ended_at: end.map(|(at, _)| at),
+            end_reason: end.map(|(_, reason)| reason),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

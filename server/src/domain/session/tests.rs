@@ -1,0 +1,172 @@
+//! The state machine by table, and by whatever proptest thinks of.
+
+use super::{Change, Happening, Leaving, Phase, SessionRecord};
+use crate::domain::provider::ProviderName;
+use banter_shared::session::{EndReason, SessionStatus};
+use proptest::prelude::*;
+
+fn record(provider_session: Option<&str>) -> SessionRecord {
+    SessionRecord {
+        id: "s".into(),
+        organization: "default".into(),
+        widget_id: "w".into(),
+        provider: ProviderName::Engine,
+        provider_session: provider_session.map(str::to_owned),
+        phase: Phase::Pending,
+        created_at: 1_000,
+        active_at: None,
+        last_activity_at: 1_000,
+        inactive_after_ms: 180_000,
+        expires_at: 1_000_000,
+        leaving: None,
+        ended: None,
+        continues: None,
+        finalized_at: None,
+    }
+}
+
+fn left(reason: EndReason, grace_ms: u64) -> Happening {
+    Happening::Left { reason, grace_ms }
+}
+
+#[test]
+fn the_table_of_endings() {
+    use EndReason::{
+        Collapsed, Expired, Hidden, Inactive, OwnerEnded, ProviderEnded, TabClosed, VisitorEnded,
+    };
+    use Happening::{Answered, End, ProviderClosed, Seen, Spoke, Stirred, Tick};
+    type Case = (&'static str, Vec<(u64, Happening)>, Option<(u64, EndReason)>);
+    let cases: Vec<Case> = vec![
+        ("nothing is said", vec![(181_000, Tick)], Some((181_000, Inactive))),
+        ("nothing is said, seen late", vec![(999_999, Tick)], Some((181_000, Inactive))),
+        ("typing resets", vec![(100_000, Stirred), (181_000, Tick)], None),
+        ("an answer resets", vec![(2_000, Spoke), (100_000, Answered), (279_999, Tick)], None),
+        ("typing too late", vec![(181_000, Stirred)], Some((181_000, Inactive))),
+        ("by hand", vec![(5_000, End(VisitorEnded))], Some((5_000, VisitorEnded))),
+        (
+            "the first end stands",
+            vec![(5_000, End(VisitorEnded)), (6_000, End(OwnerEnded))],
+            Some((5_000, VisitorEnded)),
+        ),
+        (
+            "hidden, stays away",
+            vec![(5_000, left(Hidden, 60_000)), (65_000, Tick)],
+            Some((65_000, Hidden)),
+        ),
+        (
+            "hidden, comes back",
+            vec![(5_000, left(Hidden, 60_000)), (64_999, Stirred), (70_000, Tick)],
+            None,
+        ),
+        (
+            "hidden, comes back too late",
+            vec![(5_000, left(Hidden, 60_000)), (65_000, Stirred)],
+            Some((65_000, Hidden)),
+        ),
+        ("hidden without grace", vec![(5_000, left(Hidden, 0))], Some((5_000, Hidden))),
+        ("a reload", vec![(5_000, left(TabClosed, 10_000)), (6_000, Seen), (20_000, Tick)], None),
+        (
+            "closed, which also hides",
+            vec![(5_000, left(Hidden, 60_000)), (5_001, left(TabClosed, 10_000)), (99_000, Tick)],
+            Some((15_001, TabClosed)),
+        ),
+        (
+            "hidden after collapsing",
+            vec![(5_000, left(Collapsed, 30_000)), (6_000, left(Hidden, 60_000)), (99_000, Tick)],
+            Some((35_000, Collapsed)),
+        ),
+        (
+            "an answer does not bring a visitor back",
+            vec![(5_000, left(TabClosed, 10_000)), (6_000, Answered), (15_000, Tick)],
+            Some((15_000, TabClosed)),
+        ),
+        (
+            "its time is up",
+            (0..13).map(|n| (90_000 * n + 1_000, Stirred)).collect(),
+            Some((1_000_000, Expired)),
+        ),
+        ("the provider ends it", vec![(5_000, ProviderClosed)], Some((5_000, ProviderEnded))),
+    ];
+    for (name, story, end) in cases {
+        let mut session = record(None);
+        for (at, happening) in story {
+            session.apply(happening, at);
+        }
+        assert_eq!(session.ended, end, "{name}");
+        assert_eq!(session.phase == Phase::Ended, end.is_some(), "{name}");
+    }
+}
+
+#[test]
+fn a_session_becomes_active_with_the_first_word() {
+    let mut session = record(None);
+    assert_eq!(session.apply(Happening::Stirred, 2_000), Change::Touched);
+    assert_eq!(session.phase, Phase::Pending);
+    assert_eq!(session.apply(Happening::Spoke, 3_000), Change::Activated);
+    assert_eq!((session.phase, session.active_at), (Phase::Active, Some(3_000)));
+    assert_eq!(session.apply(Happening::Spoke, 4_000), Change::Touched);
+    assert_eq!(session.active_at, Some(3_000));
+}
+
+#[test]
+fn a_provider_with_a_session_of_its_own_is_told() {
+    let mut session = record(Some("v"));
+    session.apply(Happening::End(EndReason::VisitorEnded), 5_000);
+    assert_eq!(session.phase, Phase::Ending);
+    assert_eq!(session.seen_at(5_000).status, SessionStatus::Ended);
+    assert_eq!(session.apply(Happening::ProviderClosed, 6_000), Change::Touched);
+    assert_eq!(session.phase, Phase::Ended);
+    assert_eq!(session.ended, Some((5_000, EndReason::VisitorEnded)));
+    assert_eq!(session.apply(Happening::ProviderClosed, 7_000), Change::None);
+    let mut late = record(None);
+    late.apply(Happening::End(EndReason::TabClosed), 5_000);
+    assert_eq!(late.apply(Happening::Opened("v".into()), 6_000), Change::Touched);
+    assert_eq!(late.phase, Phase::Ending);
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    let reason = prop::sample::select(EndReason::NAMES.map(|(_, reason)| reason).to_vec());
+    prop_oneof![
+        Just(Happening::Spoke),
+        Just(Happening::Stirred),
+        Just(Happening::Seen),
+        Just(Happening::Answered),
+        (reason.clone(), 0_u64..100_000).prop_map(|(reason, grace_ms)| left(reason, grace_ms)),
+        reason.prop_map(Happening::End),
+        "[ab]".prop_map(Happening::Opened),
+        Just(Happening::ProviderClosed),
+        Just(Happening::Tick),
+    ]
+}
+
+proptest! {
+    /// Whatever happens in whatever order: it ends at most once, never later than its deadlines
+    /// say, what is said after the end changes nothing about it, and looking at it (a tick) at
+    /// every step decides nothing that the next step would not have decided by itself.
+    #[test]
+    fn a_session_ends_once_and_the_clock_decides(
+        story in prop::collection::vec((0_u64..60_000, happening()), 1..40),
+    ) {
+        let (mut session, mut watched) = (record(None), record(None));
+        let mut now = 1_000;
+        for (pause, happening) in story {
+            now += pause;
+            let before = session.clone();
+            let due = before.end_at(now);
+            watched.apply(Happening::Tick, now);
+            watched.apply(happening.clone(), now);
+            let change = session.apply(happening, now);
+            prop_assert_eq!(&session, &watched);
+            if before.ended.is_some() {
+                prop_assert_eq!(before.ended, session.ended);
+                prop_assert_ne!(change, Change::Ended);
+            } else if due.is_some() {
+                prop_assert_eq!(session.ended, due);
+            }
+            prop_assert_eq!(change == Change::Ended, before.ended.is_none() && session.ended.is_some());
+            prop_assert_eq!(session.ended.is_some(), matches!(session.phase, Phase::Ending | Phase::Ended));
+            let overdue = session.leaving.is_some_and(|leaving: Leaving| leaving.due_at <= now);
+            prop_assert!(!overdue);
+        }
+    }
+}

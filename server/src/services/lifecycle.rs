@@ -1,0 +1,141 @@
+//! A session's life after it was opened: signs of life, leaving, ending, and what the clock ends.
+
+use super::{Refusal, tokens::Claims};
+use crate::clock::Clock;
+use crate::domain::session::Happening;
+use crate::domain::widget::LeaveRules;
+use crate::providers::Provider;
+use crate::store::{Store, ToClose};
+use banter_shared::ids::SessionId;
+use banter_shared::session::{EndReason, Session};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often the clock is looked at.
+const TICK: Duration = Duration::from_secs(1);
+
+/// How many sessions are ended or closed in one transaction: bounds how long it lasts.
+const BATCH: u32 = 100;
+
+/// How long a provider has to confirm an end before another server may try, in milliseconds.
+const CLOSING_LEASE_MS: u64 = 60_000;
+
+/// After how many failures a provider that cannot be told is left alone: its session expires there.
+const MAX_CLOSING_ATTEMPTS: u32 = 8;
+
+/// What happens to sessions. Clones share everything.
+#[derive(Clone)]
+pub struct Lifecycle {
+    /// Where sessions are kept.
+    pub store: Arc<dyn Store>,
+    /// Who is told of an end.
+    pub provider: Arc<dyn Provider>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Lifecycle {
+    /// The visitor typed, or came back.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] when the session is gone, or the store's failure.
+    pub async fn stir(&self, session: &SessionId) -> Result<Session, Refusal> {
+        self.happen(session, Happening::Stirred).await
+    }
+
+    /// The page was loaded again.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn seen(&self, session: &SessionId) -> Result<Session, Refusal> {
+        self.happen(session, Happening::Seen).await
+    }
+
+    /// The visitor ends the session or left; the widget's rules say what leaving means.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn leave(&self, claims: &Claims, reason: EndReason) -> Result<Session, Refusal> {
+        let rules = match self.store.widget(&claims.widget).await? {
+            Some((widget, _)) => widget.settings.leave,
+            None => LeaveRules::default(),
+        };
+        let happening = match rules.grace_ms(reason) {
+            None => Happening::Tick,
+            Some(0) => Happening::End(reason),
+            Some(grace_ms) => Happening::Left { reason, grace_ms },
+        };
+        self.happen(&claims.session, happening).await
+    }
+
+    /// Ends a session now.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn end(&self, session: &SessionId, reason: EndReason) -> Result<Session, Refusal> {
+        self.happen(session, Happening::End(reason)).await
+    }
+
+    async fn happen(&self, session: &SessionId, happening: Happening) -> Result<Session, Refusal> {
+        let now = self.clock.now_ms();
+        let happened = self.store.happen(session, happening, now).await?;
+        let (record, _) = happened.ok_or(Refusal::NotFound("session"))?;
+        Ok(record.seen_at(now))
+    }
+
+    /// For as long as the server runs: shows that it lives, writes down what the clock ended, and
+    /// tells providers. Any number of servers may do this on one database.
+    pub async fn keep(self) {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            if let Err(error) = self.tick().await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "what the clock ended could not be written down; trying again"
+                );
+            }
+        }
+    }
+
+    /// One round of [`Lifecycle::keep`].
+    ///
+    /// # Errors
+    /// The store's failure.
+    pub async fn tick(&self) -> crate::store::Result<()> {
+        self.store.beat(self.clock.now_ms()).await?;
+        while self.store.end_due(self.clock.now_ms(), BATCH).await? == BATCH as usize {}
+        loop {
+            let now = self.clock.now_ms();
+            let claimed = self.store.claim_closing(now, now + CLOSING_LEASE_MS, BATCH).await?;
+            let more = claimed.len() == BATCH as usize;
+            for ending in claimed {
+                self.close(ending).await?;
+            }
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Tells a provider that its session is over. What cannot be told now is tried again when the
+    /// lease is over.
+    async fn close(&self, ending: ToClose) -> crate::store::Result<()> {
+        let told = self.provider.close(&ending.assistant, &ending.provider_session).await;
+        if let Err(error) = &told {
+            tracing::warn!(
+                session = %ending.session,
+                attempts = ending.attempts + 1,
+                error = error as &dyn std::error::Error,
+                "the provider could not be told that a session is over"
+            );
+            if error.retryable() && ending.attempts + 1 < MAX_CLOSING_ATTEMPTS {
+                return Ok(());
+            }
+        }
+        let now = self.clock.now_ms();
+        self.store.happen(&ending.session, Happening::ProviderClosed, now).await?;
+        Ok(())
+    }
+}

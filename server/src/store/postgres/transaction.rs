@@ -1,0 +1,122 @@
+//! One transaction: statements are prepared once per connection and kept.
+
+use super::super::sql::{Dialect, Row, Transaction, Value};
+use super::super::{Notice, Result, StoreError};
+use bytes::BytesMut;
+use postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+use postgres::{Client, Statement};
+use std::collections::HashMap;
+use std::error::Error;
+
+/// The channel on which servers tell each other.
+pub(super) const CHANNEL: &str = "banter";
+
+/// How many statements a connection keeps: all of ours, and a bound for those that are put together
+/// from filters.
+const MAX_STATEMENTS: usize = 256;
+
+/// A transaction that somebody else begins and commits.
+pub(super) struct PostgresTransaction<'a> {
+    client: &'a mut Client,
+    statements: &'a mut HashMap<String, Statement>,
+}
+
+impl<'a> PostgresTransaction<'a> {
+    /// On `client`, with the statements it has prepared.
+    pub(super) fn new(
+        client: &'a mut Client,
+        statements: &'a mut HashMap<String, Statement>,
+    ) -> Self {
+        Self { client, statements }
+    }
+
+    fn statement(&mut self, sql: &str) -> Result<Statement> {
+        if let Some(statement) = self.statements.get(sql) {
+            return Ok(statement.clone());
+        }
+        if self.statements.len() >= MAX_STATEMENTS {
+            self.statements.clear();
+        }
+        let statement = self.client.prepare(sql)?;
+        self.statements.insert(sql.to_owned(), statement.clone());
+        Ok(statement)
+    }
+}
+
+fn parameters(values: &[Value]) -> Vec<&(dyn ToSql + Sync)> {
+    values.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
+}
+
+impl Transaction for PostgresTransaction<'_> {
+    fn execute(&mut self, sql: &str, values: &[Value]) -> Result<u64> {
+        let statement = self.statement(sql)?;
+        Ok(self.client.execute(&statement, &parameters(values))?)
+    }
+
+    fn query(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>> {
+        let statement = self.statement(sql)?;
+        let rows = self.client.query(&statement, &parameters(values))?;
+        rows.iter()
+            .map(|row| {
+                let values = (0..row.len()).map(|column| row.try_get::<_, Value>(column));
+                Ok(Row(values.collect::<std::result::Result<_, _>>()?))
+            })
+            .collect()
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect::Postgres
+    }
+
+    fn notify(&mut self, notice: Notice) -> Result<()> {
+        // Delivered with the commit, or never.
+        let statement = self.statement("SELECT pg_notify($1, $2)")?;
+        let payload = notice.to_string();
+        self.client.execute(&statement, &[&CHANNEL, &payload]).map_err(StoreError::from)?;
+        Ok(())
+    }
+}
+
+impl ToSql for Value {
+    fn to_sql(
+        &self,
+        kind: &Type,
+        out: &mut BytesMut,
+    ) -> std::result::Result<IsNull, Box<dyn Error + Sync + Send>> {
+        match self {
+            Self::Null => Ok(IsNull::Yes),
+            Self::Int(int) if *kind == Type::INT4 => i32::try_from(*int)?.to_sql(kind, out),
+            Self::Int(int) => int.to_sql(kind, out),
+            Self::Text(text) => text.to_sql(kind, out),
+            Self::Bytes(bytes) => bytes.to_sql(kind, out),
+        }
+    }
+
+    fn accepts(kind: &Type) -> bool {
+        [Type::INT4, Type::INT8, Type::TEXT, Type::VARCHAR, Type::BYTEA].contains(kind)
+    }
+
+    to_sql_checked!();
+}
+
+impl<'a> FromSql<'a> for Value {
+    fn from_sql(
+        kind: &Type,
+        raw: &'a [u8],
+    ) -> std::result::Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(match *kind {
+            Type::INT4 => Self::Int(i32::from_sql(kind, raw)?.into()),
+            Type::INT8 => Self::Int(i64::from_sql(kind, raw)?),
+            Type::BYTEA => Self::Bytes(Vec::from_sql(kind, raw)?),
+            _ => Self::Text(String::from_sql(kind, raw)?),
+        })
+    }
+
+    fn from_sql_null(_: &Type) -> std::result::Result<Self, Box<dyn Error + Sync + Send>> {
+        Ok(Self::Null)
+    }
+
+    fn accepts(kind: &Type) -> bool {
+        <Self as ToSql>::accepts(kind) || *kind == Type::VOID
+    }
+}

@@ -1,0 +1,46 @@
+//! The outbox: what webhook endpoints are to be told, written in the transaction that makes it true.
+
+use super::super::{Notice, Result};
+use super::rows::{from_json, to_json};
+use super::{Transaction, args};
+use serde_json::{Value as Json, json};
+use sha2::{Digest as _, Sha256};
+
+/// Puts `event` into the outbox of every endpoint of the organization that asked for it. `key` names
+/// what happened, so that the same thing is told once however often it is written.
+pub(super) fn emit(
+    tx: &mut dyn Transaction,
+    organization: &str,
+    event: &str,
+    key: &str,
+    now: u64,
+    data: &Json,
+) -> Result<()> {
+    let endpoints = tx.query(
+        "SELECT id, events FROM webhook_endpoints
+         WHERE organization_id = $1 AND disabled_at IS NULL",
+        args![organization],
+    )?;
+    let mut waits = false;
+    for endpoint in &endpoints {
+        let wanted: Vec<String> = from_json("list of events", &endpoint.text(1)?)?;
+        if !wanted.iter().any(|wanted| wanted == event) {
+            continue;
+        }
+        let id = endpoint.text(0)?;
+        let payload = json!({ "type": event, "timestamp": now, "data": data });
+        tx.execute(
+            "INSERT INTO outbox (id, organization_id, endpoint_id, event, payload, created_at, next_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT (id) DO NOTHING",
+            args![message_id(&id, event, key), organization, id, event, to_json(&payload)?, now],
+        )?;
+        waits = true;
+    }
+    if waits { tx.notify(Notice::Outbox) } else { Ok(()) }
+}
+
+/// The same for the same thing told to the same endpoint.
+fn message_id(endpoint: &str, event: &str, key: &str) -> String {
+    let digest = Sha256::digest(format!("{endpoint}\n{event}\n{key}"));
+    digest[..16].iter().fold("msg_".to_owned(), |id, byte| id + &format!("{byte:02x}"))
+}

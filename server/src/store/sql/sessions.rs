@@ -1,0 +1,162 @@
+//! Conversations: opened, read, ended.
+
+use super::super::{Conversation, NewSession, Result, SessionRepository, ToClose};
+use super::lifecycle::happen;
+use super::rows::{
+    SESSION_COLUMNS, find_session, from_json, insert_message, lock_session, messages, session,
+};
+use super::{SqlStore, Transaction, args, timeline};
+use crate::domain::session::{Change, Happening, SessionRecord};
+use async_trait::async_trait;
+use banter_shared::ids::SessionId;
+use banter_shared::message::{Message, MessageStatus};
+use serde_json::json;
+
+/// How many sessions back a conversation is carried on: bounds what a model is shown and what a
+/// page loads.
+const MAX_EARLIER: usize = 5;
+
+#[async_trait]
+impl SessionRepository for SqlStore {
+    async fn create_session(&self, session: NewSession, opening: Vec<Message>) -> Result<bool> {
+        self.write(move |tx| create(tx, &session, &opening)).await
+    }
+
+    async fn conversation(&self, id: &SessionId) -> Result<Option<Conversation>> {
+        let (id, node) = (id.clone(), self.node.clone());
+        self.read(move |tx| {
+            let Some(session) = find_session(tx, &id)? else { return Ok(None) };
+            let messages = messages(tx, &id)?;
+            let elsewhere = tx.first(
+                "SELECT id FROM messages
+                 WHERE session_id = $1 AND status = 'streaming' AND writer <> $2",
+                args![id.as_str(), &node],
+            )?;
+            let elsewhere = elsewhere.map(|row| row.text(0)).transpose()?.map(Into::into);
+            let earlier = earlier(tx, &session)?;
+            Ok(Some(Conversation { session, messages, earlier, elsewhere }))
+        })
+        .await
+    }
+
+    async fn happen(
+        &self,
+        id: &SessionId,
+        happening: Happening,
+        now: u64,
+    ) -> Result<Option<(SessionRecord, Change)>> {
+        let id = id.clone();
+        self.write(move |tx| {
+            let Some(mut session) = lock_session(tx, &id)? else { return Ok(None) };
+            let change = happen(tx, &mut session, happening.clone(), now)?;
+            Ok(Some((session, change)))
+        })
+        .await
+    }
+
+    async fn end_due(&self, now: u64, limit: u32) -> Result<usize> {
+        self.write(move |tx| {
+            let sql = format!(
+                "SELECT {SESSION_COLUMNS} FROM sessions WHERE due_at <= $1 ORDER BY due_at LIMIT $2{}",
+                tx.dialect().skip_locked()
+            );
+            let due = tx.query(&sql, args![now, limit])?;
+            for row in &due {
+                happen(tx, &mut session(row)?, Happening::Tick, now)?;
+            }
+            Ok(due.len())
+        })
+        .await
+    }
+
+    async fn claim_closing(&self, now: u64, until: u64, limit: u32) -> Result<Vec<ToClose>> {
+        self.write(move |tx| {
+            let sql = format!(
+                "SELECT id FROM sessions WHERE attend_at <= $1 AND status = 'ending'
+                 ORDER BY attend_at LIMIT $2{}",
+                tx.dialect().skip_locked()
+            );
+            let mut claimed = Vec::new();
+            for row in tx.query(&sql, args![now, limit])? {
+                let id = row.text(0)?;
+                let row = tx.first(
+                    "UPDATE sessions SET attend_at = $2, attempts = attempts + 1 WHERE id = $1
+                     RETURNING provider_session, attempts",
+                    args![&id, until],
+                )?;
+                let definition = assistant_of(tx, &id)?;
+                let Some((row, assistant)) = row.zip(definition) else { continue };
+                claimed.push(ToClose {
+                    session: SessionId(id),
+                    provider_session: row.text(0)?,
+                    assistant: from_json("assistant", &assistant)?,
+                    attempts: row.small(1)? - 1,
+                });
+            }
+            Ok(claimed)
+        })
+        .await
+    }
+}
+
+/// The definition of the assistant that answers a session's chats.
+pub(super) fn assistant_of(tx: &mut dyn Transaction, session: &str) -> Result<Option<String>> {
+    let row = tx.first(
+        "SELECT assistants.definition FROM sessions
+         JOIN widgets ON widgets.id = sessions.widget_id
+         JOIN assistants ON assistants.id = coalesce(widgets.chat_assistant_id, widgets.assistant_id)
+         WHERE sessions.id = $1",
+        args![session],
+    )?;
+    row.map(|row| row.text(0)).transpose()
+}
+
+fn create(tx: &mut dyn Transaction, new: &NewSession, opening: &[Message]) -> Result<bool> {
+    let session = &new.record;
+    let inserted = tx.execute(
+        "INSERT INTO sessions (id, organization_id, widget_id, campaign_id, account_id, channel,
+                provider, status, created_at, last_activity_at, inactive_after_ms, expires_at, due_at,
+                continues, page_origin, language)
+         SELECT $1, widgets.organization_id, widgets.id, widgets.campaign_id, campaigns.account_id,
+                'chat', $2, $3, $4, $4, $5, $6, $7, $8, $9, $10
+         FROM widgets LEFT JOIN campaigns ON campaigns.id = widgets.campaign_id
+         WHERE widgets.id = $11",
+        args![
+            session.id.as_str(),
+            session.provider.name(),
+            session.phase.name(),
+            session.created_at,
+            session.inactive_after_ms,
+            session.expires_at,
+            session.deadline().0,
+            session.continues.as_ref().map(SessionId::as_str),
+            &new.page_origin,
+            new.language.as_ref(),
+            session.widget_id.as_str(),
+        ],
+    )?;
+    if inserted == 0 {
+        return Ok(false);
+    }
+    for message in opening {
+        insert_message(tx, &session.id, message, None)?;
+    }
+    let detail = json!({ "pageOrigin": new.page_origin, "continues": session.continues });
+    timeline::note(tx, &session.id, session.created_at, "created", &detail)?;
+    Ok(true)
+}
+
+/// What was said in the sessions that `session` carries on, oldest first; finished messages only.
+pub(super) fn earlier(tx: &mut dyn Transaction, session: &SessionRecord) -> Result<Vec<Message>> {
+    let mut all = Vec::new();
+    let mut next = session.continues.clone();
+    for _ in 0..MAX_EARLIER {
+        let Some(id) = next else { break };
+        let Some(before) = find_session(tx, &id)? else { break };
+        let mut said = messages(tx, &id)?;
+        said.retain(|message| message.status != MessageStatus::Streaming);
+        all.splice(0..0, said);
+        next = before.continues;
+    }
+    Ok(all)
+}

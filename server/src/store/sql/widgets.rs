@@ -1,0 +1,116 @@
+//! Organizations and what the configuration declares in them.
+
+use super::super::{Declaration, Result, Seeded, WidgetRepository};
+use super::rows::{from_json, to_json};
+use super::{SqlStore, Transaction, args};
+use crate::domain::assistant::Assistant;
+use crate::domain::widget::Widget;
+use async_trait::async_trait;
+use banter_shared::ids::WidgetId;
+
+/// Until owners make organizations of their own there is exactly one.
+const ORGANIZATION: &str = "default";
+
+#[async_trait]
+impl WidgetRepository for SqlStore {
+    async fn declare(&self, declaration: Declaration) -> Result<Seeded> {
+        self.write(move |tx| declare(tx, &declaration)).await
+    }
+
+    async fn widget(&self, id: &WidgetId) -> Result<Option<(Widget, Assistant)>> {
+        let id = id.clone();
+        self.read(move |tx| {
+            let row = tx.first(
+                "SELECT widgets.settings, assistants.definition FROM widgets
+                 JOIN assistants
+                 ON assistants.id = coalesce(widgets.chat_assistant_id, widgets.assistant_id)
+                 WHERE widgets.id = $1",
+                args![id.as_str()],
+            )?;
+            let Some(row) = row else { return Ok(None) };
+            let settings = from_json("widget's settings", &row.text(0)?)?;
+            let assistant = from_json("assistant", &row.text(1)?)?;
+            Ok(Some((Widget { id: id.clone(), settings }, assistant)))
+        })
+        .await
+    }
+
+    async fn has_api_key(&self, digest: &str) -> Result<bool> {
+        let digest = digest.to_owned();
+        self.read(move |tx| {
+            let sql = "SELECT 1 FROM api_keys WHERE digest = $1 AND revoked_at IS NULL";
+            Ok(tx.first(sql, args![&digest])?.is_some())
+        })
+        .await
+    }
+}
+
+fn declare(tx: &mut dyn Transaction, declaration: &Declaration) -> Result<Seeded> {
+    let (new, now) = (&declaration.organization, declaration.now);
+    let made = tx.execute(
+        "INSERT INTO organizations (id, name, created_at) VALUES ($1, $2, $3)
+         ON CONFLICT DO NOTHING",
+        args![ORGANIZATION, &new.name, now],
+    )?;
+    tx.execute(
+        "UPDATE organizations SET webhook_path = $2 WHERE id = $1 AND webhook_path IS NULL",
+        args![ORGANIZATION, &new.webhook_path],
+    )?;
+    if made > 0 {
+        tx.execute(
+            "INSERT INTO api_keys (digest, organization_id, created_at, id, name)
+             VALUES ($1, $2, $3, $4, 'first')",
+            args![&new.key_digest, ORGANIZATION, now, &new.key_id],
+        )?;
+    }
+    for (id, name, permissions) in &declaration.accounts {
+        tx.execute(
+            "INSERT INTO accounts (id, organization_id, name, permissions) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (id) DO UPDATE
+             SET name = excluded.name, permissions = excluded.permissions",
+            args![id, ORGANIZATION, name, to_json(permissions)?],
+        )?;
+    }
+    for (id, name, account) in &declaration.campaigns {
+        tx.execute(
+            "INSERT INTO campaigns (id, organization_id, account_id, name) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (id) DO UPDATE
+             SET name = excluded.name, account_id = excluded.account_id",
+            args![id, ORGANIZATION, account.as_ref(), name],
+        )?;
+    }
+    for (id, assistant) in &declaration.assistants {
+        tx.execute(
+            "INSERT INTO assistants (id, organization_id, definition) VALUES ($1, $2, $3)
+             ON CONFLICT (id) DO UPDATE SET definition = excluded.definition",
+            args![id, ORGANIZATION, to_json(assistant)?],
+        )?;
+    }
+    for (widget, webhook_path) in &declaration.widgets {
+        declare_widget(tx, widget, webhook_path)?;
+    }
+    Ok(if made > 0 { Seeded::First } else { Seeded::Before })
+}
+
+fn declare_widget(tx: &mut dyn Transaction, widget: &Widget, webhook_path: &str) -> Result<()> {
+    let settings = &widget.settings;
+    tx.execute(
+        "INSERT INTO widgets (id, organization_id, assistant_id, chat_assistant_id, campaign_id,
+                settings, webhook_path)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)
+         ON CONFLICT (id) DO UPDATE
+         SET assistant_id = excluded.assistant_id, settings = excluded.settings,
+             chat_assistant_id = excluded.chat_assistant_id, campaign_id = excluded.campaign_id,
+             webhook_path = coalesce(widgets.webhook_path, excluded.webhook_path)",
+        args![
+            widget.id.as_str(),
+            ORGANIZATION,
+            &settings.assistant,
+            settings.chat_assistant.as_ref(),
+            settings.campaign.as_ref(),
+            to_json(settings)?,
+            webhook_path,
+        ],
+    )?;
+    Ok(())
+}
