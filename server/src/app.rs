@@ -193,12 +193,12 @@ async fn open_store(settings: &Settings, node: String) -> Result<Arc<dyn Store>,
     let url = settings.data.url.clone();
     if url.expose_secret().is_empty() {
         let file = settings.data.directory.join("banter.db");
-        return Ok(Arc::new(SqlStore::sqlite(&file, node)?));
+        return Ok(Arc::new(SqlStore::open(&file, node)?));
     }
     let connections = settings.data.connections;
     // The driver blocks while it connects, and must not do so on a thread of the runtime.
     let opened = tokio::task::spawn_blocking(move || {
-        SqlStore::postgres(url.expose_secret(), connections, node)
+        SqlStore::connect(url.expose_secret(), connections, node)
     });
     match opened.await {
         Ok(store) => Ok(Arc::new(store?)),

@@ -203,7 +203,7 @@ impl SqlStore {
     ///
     /// # Errors
     /// When the file cannot be opened, is from a newer version, or a migration fails.
-    pub fn sqlite(file: &std::path::Path, node: String) -> Result<Self> {
+    pub fn open(file: &std::path::Path, node: String) -> Result<Self> {
         Ok(Self { database: Database::Sqlite(Sqlite::open(file)?), node })
     }
 
@@ -211,7 +211,7 @@ impl SqlStore {
     ///
     /// # Errors
     /// When it cannot be reached, is from an incompatible newer version, or a migration fails.
-    pub fn postgres(url: &str, connections: usize, node: String) -> Result<Self> {
+    pub fn connect(url: &str, connections: usize, node: String) -> Result<Self> {
         Ok(Self { database: Database::Postgres(Postgres::open(url, connections)?), node })
     }
 
