@@ -83,7 +83,7 @@ fn a_newer_servers_words_do_not_break_an_older_widget() {
         assert_eq!((message.role, message.status), (Role::Unknown, MessageStatus::Unknown));
     }
     assert_eq!(
-        serde_json_wasm::from_str::<EndReason>(r#""collapsed""#).unwrap(),
+        serde_json_wasm::from_str::<EndReason>(r#""teleported""#).unwrap(),
         EndReason::Unknown
     );
     assert!(serde_json_wasm::from_str::<StreamEvent>(r#"{"tool_call":{}}"#).is_err());

@@ -7,7 +7,9 @@
 mod args;
 mod arrows;
 mod build;
+mod debian;
 mod help;
+mod postgres;
 mod process;
 mod progress;
 mod run;

@@ -1,5 +1,6 @@
 //! What the tests stand on: a server, a visitor, and a model that does as it is told.
 
+pub(crate) mod database;
 pub(crate) mod model;
 pub(crate) mod visitor;
 
@@ -22,10 +23,15 @@ use visitor::Visitor;
 /// The page that embeds the test widget.
 pub(crate) const SHOP: &str = "https://shop.example";
 
-/// Settings every test starts from: one widget, answered by `model`, limits out of the way.
+/// Settings every test starts from: one widget, answered by `model`, limits out of the way, and a
+/// database of its own.
 pub(crate) fn config(model: SocketAddr) -> String {
+    let database = database::fresh();
     format!(
         r#"
+        [data]
+        url = "{database}"
+        connections = 3
         [limits]
         sessions_per_minute_per_address = 100000
         sessions_per_minute_per_widget = 100000

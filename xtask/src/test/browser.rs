@@ -6,13 +6,12 @@ use crate::build::Profile;
 use crate::process::{self, Tool};
 use crate::tools;
 use crate::workspace::Workspace;
-use crate::{run, setup, sources};
+use crate::{debian, run, setup, sources};
 use anyhow::{Context as _, Result, ensure};
 use sha2::{Digest as _, Sha256};
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// Where a Chromium may be: a name on `PATH`, or a path.
 const CHROMIUMS: [&str; 6] = [
@@ -72,21 +71,7 @@ fn chromium(log: &Path) -> Result<PathBuf> {
     }
     let advice = "no Chromium was found and apt-get could not install one: install Chromium or \
                   Chrome and name it in the environment variable CHROMIUM";
-    let root = process::output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
-    for arguments in [
-        ["update", "--quiet"].as_slice(),
-        &["install", "--yes", "--quiet", "--no-install-recommends", "chromium"],
-    ] {
-        let mut command = if root {
-            Command::new("apt-get")
-        } else {
-            let mut sudo = Command::new("sudo");
-            sudo.args(["--non-interactive", "apt-get"]);
-            sudo
-        };
-        command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
-        process::logged(&mut command, log).context(advice)?;
-    }
+    debian::install("chromium", log, advice)?;
     installed_chromium().context(advice)
 }
 

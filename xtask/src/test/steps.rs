@@ -3,6 +3,7 @@
 use super::report::{self, Counts};
 use super::{Outcome, Step, browser};
 use crate::build::{self, Profile};
+use crate::postgres::Cluster;
 use crate::process::{self, Tool};
 use crate::tools::{CARGO_DENY, WASM_TARGET};
 use crate::workspace::Workspace;
@@ -18,7 +19,7 @@ const ADVISORIES_WITHIN: Duration = Duration::from_secs(60);
 
 /// Cheap checks first, what needs a browser last. The server embeds `dist/`, so whatever compiles
 /// it needs `build`.
-pub(super) const ALL: [Step; 12] = [
+pub(super) const ALL: [Step; 13] = [
     Step { name: "setup", needs: &[], run: install },
     Step { name: "fmt", needs: &["setup"], run: fmt },
     Step { name: "arrows", needs: &[], run: check_arrows },
@@ -29,6 +30,7 @@ pub(super) const ALL: [Step; 12] = [
     Step { name: "deny", needs: &[], run: deny },
     Step { name: "advisories", needs: &["deny"], run: advisories },
     Step { name: "test", needs: &["build"], run: test },
+    Step { name: "test-postgres", needs: &["build"], run: test_postgres },
     Step { name: "size", needs: &["build"], run: check_size },
     Step { name: "e2e", needs: &["build"], run: browser::test },
 ];
@@ -102,6 +104,18 @@ fn advisories(workspace: &Workspace, log: &Path) -> Result<Outcome> {
 fn test(workspace: &Workspace, log: &Path) -> Result<Outcome> {
     let mut command = Tool::Cargo.command();
     command.args(["test", "--workspace", "--no-fail-fast"]).current_dir(&workspace.root);
+    let ran = process::logged(&mut command, log);
+    counted(ran, report::cargo_test(&fs::read_to_string(log)?))
+}
+
+/// The tests of the whole server once more, on PostgreSQL.
+fn test_postgres(workspace: &Workspace, log: &Path) -> Result<Outcome> {
+    let cluster = Cluster::start(log)?;
+    let mut command = Tool::Cargo.command();
+    command
+        .args(["test", "-p", "banter-server", "--test", "it", "--no-fail-fast"])
+        .current_dir(&workspace.root)
+        .env("TEST_POSTGRES", cluster.url());
     let ran = process::logged(&mut command, log);
     counted(ran, report::cargo_test(&fs::read_to_string(log)?))
 }

@@ -1,0 +1,26 @@
+//! The database under a test: SQLite in the test's own folder, or, with the URL of a cluster in
+//! `TEST_POSTGRES`, a PostgreSQL database of its own. `cargo xtask test` runs all tests on both.
+
+use postgres::{Client, NoTls};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// The URL of a new, empty database; empty for SQLite.
+pub(crate) fn fresh() -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let Ok(cluster) = std::env::var("TEST_POSTGRES") else { return String::new() };
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let name = format!("test_{}_{number}", std::process::id());
+    let (admin, statement) = (cluster.clone(), format!("CREATE DATABASE {name}"));
+    // The driver blocks, which a thread of the runtime must not.
+    let made = std::thread::spawn(move || {
+        Client::connect(&admin, NoTls).unwrap().batch_execute(&statement).unwrap();
+    });
+    made.join().unwrap();
+    let (server, _) = cluster.rsplit_once('/').unwrap();
+    format!("{server}/{name}")
+}
+
+/// Whether the tests run on PostgreSQL.
+pub(crate) fn is_shared() -> bool {
+    std::env::var_os("TEST_POSTGRES").is_some()
+}
