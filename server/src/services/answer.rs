@@ -8,7 +8,6 @@ use super::Refusal;
 use banter_shared::ids::MessageId;
 use banter_shared::message::Message;
 use banter_shared::stream::{Accepted, Cursor, StreamEvent};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -26,7 +25,7 @@ pub struct Answer {
     /// How many read along.
     readers: watch::Sender<usize>,
     cancelled: watch::Sender<bool>,
-    followed: AtomicBool,
+    followed: watch::Sender<bool>,
 }
 
 #[derive(Debug)]
@@ -65,7 +64,7 @@ impl Answer {
             changed: watch::Sender::new(()),
             readers: watch::Sender::new(0),
             cancelled: watch::Sender::new(false),
-            followed: AtomicBool::new(false),
+            followed: watch::Sender::new(false),
         }
     }
 
@@ -119,13 +118,13 @@ impl Answer {
 
     /// Somebody on another server reads along: the text has to be stored often.
     pub fn follow(&self) {
-        self.followed.store(true, Ordering::Relaxed);
+        self.followed.send_replace(true);
     }
 
-    /// Whether somebody on another server reads along.
-    #[must_use]
-    pub fn is_followed(&self) -> bool {
-        self.followed.load(Ordering::Relaxed)
+    /// Resolves when the first reader on another server asks.
+    pub async fn followed(&self) {
+        // Cannot fail: the sender lives in `self`.
+        let _ = self.followed.subscribe().wait_for(|followed| *followed).await;
     }
 
     /// Asks the writer to stop.

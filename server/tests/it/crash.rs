@@ -13,7 +13,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 /// A model, and a folder with the settings of a server that asks it.
-async fn prepare() -> (Model, TempDir) {
+pub(crate) async fn prepare() -> (Model, TempDir) {
     let model = Model::start().await;
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("banter.toml"), config(model.address)).unwrap();
@@ -21,7 +21,7 @@ async fn prepare() -> (Model, TempDir) {
 }
 
 /// Starts the binary and waits until it serves.
-async fn start(folder: &Path, port: u16) -> (Child, SocketAddr) {
+pub(crate) async fn start(folder: &Path, port: u16) -> (Child, SocketAddr) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_banter"))
         .arg("--config")
         .arg(folder.join("banter.toml"))

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod cluster;
+#[cfg(test)]
 mod conversation;
 #[cfg(test)]
 mod crash;
@@ -11,6 +13,8 @@ mod crash;
 mod embed;
 #[cfg(test)]
 mod leaving;
+#[cfg(test)]
+mod lifecycle;
 #[cfg(test)]
 mod model_faults;
 #[cfg(test)]

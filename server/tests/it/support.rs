@@ -1,5 +1,6 @@
 //! What the tests stand on: a server, a visitor, and a model that does as it is told.
 
+pub(crate) mod balancer;
 pub(crate) mod database;
 pub(crate) mod model;
 pub(crate) mod visitor;
@@ -72,7 +73,8 @@ pub(crate) struct Server {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) model: Model,
     stop: Option<oneshot::Sender<()>>,
-    _data: TempDir,
+    settings: Settings,
+    data: TempDir,
 }
 
 impl Server {
@@ -89,8 +91,21 @@ impl Server {
         let mut settings = settings.unwrap();
         settings.data.directory = data.path().join("data");
         let clock = Arc::new(ManualClock::at(1_795_000_000_000));
+        Self::run(settings, data, clock, model).await
+    }
+
+    /// Stops, and starts again on the same database.
+    pub(crate) async fn again(mut self) -> Self {
+        self.stop();
+        self.app.drain(Duration::from_secs(5)).await;
+        Self::run(self.settings, self.data, self.clock, self.model).await
+    }
+
+    async fn run(settings: Settings, data: TempDir, clock: Arc<ManualClock>, model: Model) -> Self {
         let started =
-            App::start(settings, clock.clone(), Arc::new(SystemEntropy), metrics()).await.unwrap();
+            App::start(settings.clone(), clock.clone(), Arc::new(SystemEntropy), metrics())
+                .await
+                .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
@@ -102,7 +117,7 @@ impl Server {
         tokio::spawn(serve(started.app, listener, async {
             let _ = stopped.await;
         }));
-        Self { app, address, clock, model, stop: Some(stop), _data: data }
+        Self { app, address, clock, model, stop: Some(stop), settings, data }
     }
 
     /// Asks the server to stop, as SIGTERM would.

@@ -13,6 +13,10 @@ use tokio::sync::broadcast;
 /// How often to look although nobody said that there is more: finds a writer that died.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
+/// How long the writer may take to store what its own readers have seen, before a reader here is
+/// sent back to what is stored.
+const CATCH_UP: Duration = Duration::from_millis(300);
+
 /// What became of an answer that was read along.
 pub(super) enum Followed {
     /// It is over, or nobody reads it any more.
@@ -32,11 +36,17 @@ impl Converse {
         request_id: &str,
     ) -> Followed {
         let mut notices = self.store.notices();
-        // Only a hint that makes the writer store more often: without it there is less to see.
+        // Only a hint that makes the writer store what it has, and more often from now on: without it
+        // there is less to see.
         let _ = self.store.notify(Notice::Follow(session.clone())).await;
+        let _ = tokio::time::timeout(CATCH_UP, wrote(&mut notices, session)).await;
         let id = stored.id.clone();
         let mut attempt = 0;
-        let mut stored = stored;
+        let mut stored = match self.store.answer_elsewhere(session, &id, self.clock.now_ms()).await
+        {
+            Ok(Some((message, _))) => message,
+            _ => stored,
+        };
         loop {
             if stored.attempt != attempt {
                 attempt = stored.attempt;

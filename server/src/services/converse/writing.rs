@@ -14,7 +14,7 @@ use banter_shared::message::{Message, MessageStatus, Role, Source};
 use banter_shared::stream::StreamEvent;
 use futures_util::StreamExt as _;
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 /// How often an answer is stored that somebody on another server reads along.
 const FOLLOWED_EVERY: Duration = Duration::from_millis(100);
@@ -146,13 +146,26 @@ impl Converse {
         let mut stream = self.provider.reply(&order.assistant, ask);
         let mut cancelled = std::pin::pin!(answer.cancelled());
         let mut abandoned = std::pin::pin!(answer.abandoned(self.abandon_after));
-        let mut first = true;
+        let mut followed = std::pin::pin!(answer.followed());
+        let (mut first, mut is_followed, mut is_stored) = (true, false, true);
         let mut stored_at = asked;
         loop {
             let next = tokio::select! {
                 biased;
                 () = &mut cancelled => return Stop::Cancelled,
                 () = &mut abandoned => return Stop::Abandoned,
+                // Whoever begins to read along has seen more than is stored.
+                () = &mut followed, if !is_followed => {
+                    is_followed = true;
+                    self.checkpoint(key, answer, &mut stored_at).await;
+                    continue;
+                }
+                // And does not wait for the next word to see the last one.
+                () = sleep_until(stored_at + FOLLOWED_EVERY), if is_followed && !is_stored => {
+                    self.checkpoint(key, answer, &mut stored_at).await;
+                    is_stored = true;
+                    continue;
+                }
                 next = stream.next() => next,
             };
             match next {
@@ -171,17 +184,23 @@ impl Converse {
                             .record(asked.elapsed().as_secs_f64());
                     }
                     answer.push(&text);
-                    let every =
-                        if answer.is_followed() { FOLLOWED_EVERY } else { self.checkpoint_every };
-                    if stored_at.elapsed() >= every {
-                        stored_at = Instant::now();
-                        // What a crash would cost is bounded by this; a failure here costs nothing
-                        // yet, and the end of the answer will report it.
-                        let _ = self.store.checkpoint_answer(key.clone(), answer.text()).await;
+                    let every = if is_followed { FOLLOWED_EVERY } else { self.checkpoint_every };
+                    is_stored = stored_at.elapsed() >= every;
+                    if is_stored {
+                        self.checkpoint(key, answer, &mut stored_at).await;
                     }
                 }
             }
         }
+    }
+}
+
+impl Converse {
+    /// Stores what there is. What a crash would cost is bounded by this; a failure here costs nothing
+    /// yet, and the end of the answer will report it.
+    async fn checkpoint(&self, key: &AnswerKey, answer: &Answer, stored_at: &mut Instant) {
+        *stored_at = Instant::now();
+        let _ = self.store.checkpoint_answer(key.clone(), answer.text()).await;
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::client;
 use banter_shared::error::ErrorBody;
-use banter_shared::session::{History, SessionCreated};
+use banter_shared::session::{History, Session, SessionCreated};
 use banter_shared::sse::{Decoder, Event};
 use banter_shared::stream::StreamEvent;
 use reqwest::{RequestBuilder, Response, StatusCode};
@@ -35,9 +35,21 @@ impl Visitor {
 
     /// Opens a conversation in the test widget.
     pub(crate) async fn open(&self) -> Chat<'_> {
-        let response = self.post("/widgets/test/sessions").json(&json!({})).send().await.unwrap();
+        self.open_with(&json!({})).await
+    }
+
+    /// Opens a conversation with this request.
+    pub(crate) async fn open_with(&self, body: &Value) -> Chat<'_> {
+        let response = self.post("/widgets/test/sessions").json(body).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::CREATED);
         Chat { visitor: self, created: response.json().await.unwrap() }
+    }
+}
+
+impl Visitor {
+    /// A conversation that was opened before, maybe at a server that is no more.
+    pub(crate) fn at(&self, chat: &Chat<'_>) -> Chat<'_> {
+        Chat { visitor: self, created: chat.created.clone() }
     }
 }
 
@@ -81,9 +93,32 @@ impl Chat<'_> {
         response.json().await.unwrap()
     }
 
+    /// Leaves in this way; returns the session as it stands then.
+    pub(crate) async fn leave(&self, reason: &str) -> Session {
+        let request = self.visitor.post(&self.path("/end")).bearer_auth(&self.created.token);
+        session(request.json(&json!({ "reason": reason })).send().await.unwrap()).await
+    }
+
+    /// Leaves as `sendBeacon` tells it: no header but the origin, and a body of type text/plain.
+    pub(crate) async fn beacon(&self, body: &Value) -> Response {
+        let request = self.visitor.post(&self.path("/end")).header("content-type", "text/plain");
+        request.body(body.to_string()).send().await.unwrap()
+    }
+
+    /// Types, or comes back.
+    pub(crate) async fn stir(&self) -> Session {
+        let request = self.visitor.post(&self.path("/activity"));
+        session(request.bearer_auth(&self.created.token).send().await.unwrap()).await
+    }
+
     pub(crate) async fn end(&self) -> Response {
         self.visitor.post(&self.path("/end")).bearer_auth(&self.created.token).send().await.unwrap()
     }
+}
+
+async fn session(response: Response) -> Session {
+    assert_eq!(response.status(), StatusCode::OK);
+    response.json().await.unwrap()
 }
 
 /// An answer's event stream.
@@ -96,7 +131,7 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    fn of(response: Response) -> Self {
+    pub(crate) fn of(response: Response) -> Self {
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         Self {
