@@ -4,10 +4,15 @@ use super::super::migrations::MIGRATIONS;
 use super::super::sql::{Dialect, Transaction};
 use super::super::{Result, StoreError};
 use super::transaction::PostgresTransaction;
+use postgres::config::{Host, SslMode};
 use postgres::error::SqlState;
 use postgres::{Client, Config, NoTls, Statement};
+use rustls::{ClientConfig, RootCertStore};
 use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// How long to wait for the database to answer a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -21,14 +26,40 @@ pub(super) fn config(url: &str) -> Result<Config> {
         .parse()
         // The parser's own message may quote the URL, password and all.
         .map_err(|_| StoreError::Unopened("the URL is not postgres://user@host/database".into()))?;
+    if config.get_ssl_mode() == SslMode::Prefer {
+        // What is said to this machine nobody overhears; what leaves it is never said in the clear.
+        let local = config.get_hosts().iter().all(is_local);
+        config.ssl_mode(if local { SslMode::Disable } else { SslMode::Require });
+    }
     config.connect_timeout(CONNECT_TIMEOUT).application_name("banter");
     config.keepalives_idle(Duration::from_secs(30));
     Ok(config)
 }
 
-/// Connects, with TLS where the URL's `sslmode` asks for it.
+fn is_local(host: &Host) -> bool {
+    match host {
+        Host::Unix(_) => true,
+        Host::Tcp(name) => {
+            name == "localhost" || name.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+        }
+    }
+}
+
+/// Connects, with TLS unless `config` says without; the server's certificate is checked.
 pub(super) fn connect(config: &Config) -> Result<Client> {
-    Ok(config.connect(NoTls)?)
+    if config.get_ssl_mode() == SslMode::Disable {
+        return Ok(config.connect(NoTls)?);
+    }
+    Ok(config.connect(tls()?)?)
+}
+
+fn tls() -> Result<MakeRustlsConnect> {
+    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let client = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| StoreError::Unopened(error.to_string()))?;
+    Ok(MakeRustlsConnect::new(client.with_root_certificates(roots).with_no_client_auth()))
 }
 
 /// Whether the same work may succeed when it is simply done again.
@@ -112,5 +143,31 @@ impl Connection {
         }
         client.execute("SELECT pg_advisory_unlock($1)", &[&MIGRATION_LOCK])?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SslMode, config};
+
+    #[test]
+    fn nothing_leaves_this_machine_in_the_clear_unless_told_to() {
+        for (url, mode) in [
+            ("postgres://banter@127.0.0.1:5432/banter", SslMode::Disable),
+            ("postgres://banter@localhost/banter", SslMode::Disable),
+            ("postgres://banter@[::1]/banter", SslMode::Disable),
+            ("postgres://banter@db.example/banter", SslMode::Require),
+            ("postgres://banter@127.0.0.1,db.example/banter", SslMode::Require),
+            ("postgres://banter@db.example/banter?sslmode=disable", SslMode::Disable),
+            ("postgres://banter@127.0.0.1/banter?sslmode=require", SslMode::Require),
+        ] {
+            assert_eq!(config(url).unwrap().get_ssl_mode(), mode, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_bad_url_is_refused_without_being_repeated() {
+        let refusal = config("postgres://banter:hunter2@host:port/banter").unwrap_err().to_string();
+        assert!(!refusal.contains("hunter2"), "{refusal}");
     }
 }
