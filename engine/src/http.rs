@@ -1,6 +1,8 @@
 //! The one place that builds an HTTP client, so that no outgoing request lacks a timeout, names
 //! itself wrongly or follows a redirect to where nobody looked.
 
+use reqwest::dns::Resolve;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How we name ourselves to other servers unless configured otherwise.
@@ -30,5 +32,31 @@ pub fn client(
         .tcp_nodelay(true)
         .pool_max_idle_per_host(POOL_PER_HOST)
         .pool_idle_timeout(POOL_IDLE)
+        .build()
+}
+
+/// A client for addresses that others chose: it asks `resolver` what a name means, so that whoever
+/// gives it decides which machines can be reached, follows no redirect, obeys no proxy of the
+/// environment, and ends every request after `timeout`. It keeps no connections: each is looked up
+/// anew. An address in digits is not looked up; that is the caller's to check.
+///
+/// # Errors
+/// When the TLS backend cannot be set up or `user_agent` cannot be a header value.
+#[expect(clippy::disallowed_methods, reason = "this is the one keeper of that door")]
+pub fn client_to_strangers(
+    user_agent: &str,
+    connect_timeout: Duration,
+    timeout: Duration,
+    resolver: Arc<impl Resolve + 'static>,
+) -> Result<reqwest::Client, reqwest::Error> {
+    reqwest::Client::builder()
+        .user_agent(user_agent)
+        .connect_timeout(connect_timeout)
+        .timeout(timeout)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .dns_resolver(resolver)
+        .tcp_nodelay(true)
+        .pool_max_idle_per_host(0)
         .build()
 }

@@ -1,6 +1,7 @@
 //! Who runs an assistant. One trait; each provider keeps its vendor's words to itself.
 
 pub mod engine;
+pub mod webhook_sender;
 
 pub use banter_engine::model::{Delta, ModelError, ReplyStream};
 
