@@ -6,6 +6,7 @@ pub mod configure;
 pub mod converse;
 pub mod lifecycle;
 pub mod open_session;
+pub mod secrets;
 pub mod signing_key;
 pub mod tokens;
 
