@@ -13,7 +13,10 @@ mod postgres;
 mod sql;
 mod sqlite;
 
+pub mod webhooks;
+
 pub use sql::SqlStore;
+pub use webhooks::{OutboxRepository, WebhookRepository};
 
 use crate::domain::assistant::Assistant;
 use crate::domain::session::{Change, Happening, SessionRecord};
@@ -337,7 +340,14 @@ pub trait NodeRepository: Send + Sync {
 
 /// Everything that is kept.
 #[async_trait]
-pub trait Store: WidgetRepository + SessionRepository + MessageRepository + NodeRepository {
+pub trait Store:
+    WidgetRepository
+    + SessionRepository
+    + MessageRepository
+    + NodeRepository
+    + WebhookRepository
+    + OutboxRepository
+{
     /// Whether the store takes writes now.
     async fn ping(&self) -> Result<()>;
     /// What this server and the others tell from now on. A listener that lags misses some.

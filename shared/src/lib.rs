@@ -7,6 +7,7 @@
 //! | loader ↔ frame (`postMessage`) | [`host`] |
 //! | browser → visitor API, JSON | [`session`], [`message`], [`widget`] |
 //! | visitor API → browser, event stream | [`stream`], framed by [`sse`] |
+//! | owner API, JSON | [`owner`] |
 //! | any failure, as a response or inside a stream | [`error`] |
 //!
 //! Rules of this crate, each for a reason:
@@ -23,6 +24,7 @@ pub mod error;
 pub mod host;
 pub mod ids;
 pub mod message;
+pub mod owner;
 pub mod session;
 pub mod sse;
 pub mod stream;

@@ -7,6 +7,7 @@
 //! takes the row's lock first ([`Dialect::for_update`]); SQLite has one writer and needs none.
 
 mod answers;
+mod deliveries;
 mod lifecycle;
 mod messages;
 mod nodes;
@@ -14,6 +15,7 @@ mod outbox;
 mod rows;
 mod sessions;
 mod timeline;
+mod webhooks;
 mod widgets;
 
 use super::postgres::Postgres;
@@ -136,6 +138,14 @@ impl Row {
         match self.value(column) {
             Value::Null => Ok(None),
             Value::Text(text) => Ok(Some(text.clone())),
+            _ => Err(StoreError::Column(column)),
+        }
+    }
+
+    /// Bytes.
+    pub(in crate::store) fn bytes(&self, column: usize) -> Result<Vec<u8>> {
+        match self.value(column) {
+            Value::Bytes(bytes) => Ok(bytes.clone()),
             _ => Err(StoreError::Column(column)),
         }
     }

@@ -3,6 +3,7 @@
 use super::super::{Notice, Result};
 use super::rows::{from_json, to_json};
 use super::{Transaction, args};
+use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
@@ -21,6 +22,7 @@ pub(super) fn emit(
          WHERE organization_id = $1 AND disabled_at IS NULL",
         args![organization],
     )?;
+    let body = payload(event, now, data)?;
     let mut waits = false;
     for endpoint in &endpoints {
         let wanted: Vec<String> = from_json("list of events", &endpoint.text(1)?)?;
@@ -28,15 +30,22 @@ pub(super) fn emit(
             continue;
         }
         let id = endpoint.text(0)?;
-        let payload = json!({ "type": event, "timestamp": now, "data": data });
         tx.execute(
             "INSERT INTO outbox (id, organization_id, endpoint_id, event, payload, created_at, next_at)
              VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT (id) DO NOTHING",
-            args![message_id(&id, event, key), organization, id, event, to_json(&payload)?, now],
+            args![message_id(&id, event, key), organization, id, event, &body, now],
         )?;
         waits = true;
     }
     if waits { tx.notify(Notice::Outbox) } else { Ok(()) }
+}
+
+/// The body of a message, exactly as it will be signed and sent. Its instant is RFC 3339, as Standard
+/// Webhooks asks for.
+pub(super) fn payload(event: &str, now: u64, data: &Json) -> Result<String> {
+    let instant = i64::try_from(now).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    let timestamp = format!("{:.3}", instant.unwrap_or_default());
+    to_json(&json!({ "type": event, "timestamp": timestamp, "data": data }))
 }
 
 /// The same for the same thing told to the same endpoint.
