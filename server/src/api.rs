@@ -9,6 +9,7 @@ mod extract;
 mod health;
 mod limits;
 mod openapi;
+mod owner;
 mod request_id;
 mod visitor;
 
@@ -52,6 +53,16 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/",               get(demo::redirect))
         .route("/demo",           get(demo::redirect));
 
+    // Owners' own programs, with an API key. Not for browsers of other origins: no CORS.
+    let owner = Router::new()
+        .route("/api/v1/webhooks",                                 get(owner::webhooks::list).post(owner::webhooks::create))
+        .route("/api/v1/webhooks/{webhook}",                       get(owner::webhooks::show).patch(owner::webhooks::update).delete(owner::webhooks::delete))
+        .route("/api/v1/webhooks/{webhook}/rotate-secret",         post(owner::webhooks::rotate_secret))
+        .route("/api/v1/webhooks/{webhook}/test",                  post(owner::webhooks::test))
+        .route("/api/v1/webhooks/{webhook}/deliveries",            get(owner::webhooks::deliveries))
+        .route("/api/v1/webhooks/{webhook}/deliveries/{delivery}/replay", post(owner::webhooks::replay))
+        .route("/api/v1/webhooks/{webhook}/replay",                post(owner::webhooks::replay_since));
+
     // Operators.
     let system = Router::new()
         .route("/healthz",      get(health::alive))
@@ -62,6 +73,7 @@ pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .merge(visitor)
         .merge(embed)
+        .merge(owner)
         .merge(system)
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed)

@@ -4,16 +4,21 @@ use crate::api::{Filled, RateLimits};
 use crate::assets::FrontEnd;
 use crate::clock::{Clock, Entropy, IdSource};
 use crate::domain::origin::Origin;
+use crate::domain::retry::Rules;
+use crate::domain::webhook_url::AllowedHosts;
 use crate::providers::Provider;
 use crate::providers::Providers;
 use crate::providers::engine::EngineProvider;
+use crate::providers::webhook_sender::{SystemLookup, WebhookSender};
 use crate::services::Refusal;
 use crate::services::configure::configure;
 use crate::services::converse::Converse;
+use crate::services::deliver::Deliver;
 use crate::services::lifecycle::Lifecycle;
 use crate::services::open_session::OpenSession;
 use crate::services::signing_key;
 use crate::services::tokens::Tokens;
+use crate::services::webhooks::{self, Webhooks};
 use crate::settings::Settings;
 use crate::store::{SqlStore, Store, StoreError};
 use crate::tasks::Tasks;
@@ -24,6 +29,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// The parts of a running server.
 #[expect(missing_docs, reason = "each field is named after its documented type")]
@@ -37,6 +43,7 @@ pub struct App {
     pub tokens: Tokens,
     pub converse: Converse,
     pub lifecycle: Lifecycle,
+    pub webhooks: Webhooks,
     pub open_session: OpenSession,
     pub rate_limits: RateLimits,
     pub filled: Filled,
@@ -44,6 +51,8 @@ pub struct App {
     pub metrics: PrometheusHandle,
     pub tasks: Tasks,
     stopping: AtomicBool,
+    /// Tells the outbox's worker to stop; closed once it has.
+    delivering: watch::Sender<bool>,
 }
 
 /// A server that was put together, and the owner's key if it was made just now.
@@ -72,6 +81,9 @@ pub enum StartError {
     /// The assistants.
     #[error("the assistants: {0}")]
     Engine(#[from] banter_engine::EngineError),
+    /// The HTTP client for webhooks.
+    #[error("the sender of webhooks: {0}")]
+    Sender(#[from] reqwest::Error),
     /// The configuration could not be written to the store.
     #[error("the configuration: {0}")]
     Configure(Refusal),
@@ -93,7 +105,7 @@ impl App {
         make_private(&folder).map_err(data_error)?;
         let key = signing_key::load_or_create(&folder.join("signing.key"), entropy.as_ref())
             .map_err(data_error)?;
-        let ids = IdSource::new(clock.clone(), entropy);
+        let ids = IdSource::new(clock.clone(), entropy.clone());
         let store = open_store(&settings, ids.next()).await?;
         let owner_key = configure(store.as_ref(), &settings, clock.as_ref(), &ids)
             .await
@@ -101,6 +113,22 @@ impl App {
         let provider: Arc<dyn Provider> =
             Arc::new(Providers { engine: EngineProvider::new(&settings)? });
         let tokens = Tokens::new(&key);
+        let sealer = webhooks::sealer(&key, entropy.clone());
+        // The settings were checked: every line can be read.
+        let hosts = AllowedHosts::parse(&settings.webhooks.allowed_private_hosts);
+        let hosts = Arc::new(hosts.unwrap_or_default());
+        let deliver = Deliver {
+            store: store.clone(),
+            sender: WebhookSender::new(hosts.clone(), Arc::new(SystemLookup))?,
+            sealer: sealer.clone(),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+            rules: Rules {
+                max_attempts: settings.webhooks.max_attempts,
+                disable_after: settings.webhooks.disable_after_hours * 3_600_000,
+            },
+            keep: settings.webhooks.keep_days * 24 * 3_600_000,
+        };
         let tasks = Tasks::default();
         let app = Arc::new(Self {
             public_origin: Origin::parse(&settings.server.public_url),
@@ -123,6 +151,14 @@ impl App {
                 provider: provider.clone(),
                 clock: clock.clone(),
             },
+            webhooks: Webhooks {
+                store: store.clone(),
+                clock: clock.clone(),
+                entropy,
+                ids: ids.clone(),
+                sealer,
+                allowed: hosts,
+            },
             open_session: OpenSession {
                 store: store.clone(),
                 provider,
@@ -143,9 +179,11 @@ impl App {
             metrics,
             tasks,
             stopping: AtomicBool::new(false),
+            delivering: watch::Sender::new(false),
         });
         app.tasks.background(app.converse.clone().listen());
         app.tasks.background(app.lifecycle.clone().keep());
+        app.tasks.background(deliver.run(app.delivering.subscribe()));
         Ok(Started { app, owner_key })
     }
 
@@ -165,6 +203,7 @@ impl App {
     /// From now on not ready: a stop is under way.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
+        self.delivering.send_replace(true);
     }
 
     /// Whether a stop is under way.
@@ -182,6 +221,8 @@ impl App {
             self.converse.cancel_all();
             self.tasks.idle(Duration::from_secs(5)).await;
         }
+        // A webhook that is cut off here is sent twice.
+        let _ = tokio::time::timeout(limit, self.delivering.closed()).await;
         self.tasks.stop();
         // Whoever follows an answer of this server learns at once that it has stopped.
         let _ = self.store.leave().await;

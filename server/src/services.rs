@@ -4,11 +4,13 @@
 pub mod answer;
 pub mod configure;
 pub mod converse;
+pub mod deliver;
 pub mod lifecycle;
 pub mod open_session;
 pub mod secrets;
 pub mod signing_key;
 pub mod tokens;
+pub mod webhooks;
 
 use crate::store::StoreError;
 use std::sync::Arc;

@@ -27,6 +27,7 @@ pub struct Settings {
     pub limits: Limits,
     pub session: Session,
     pub answer: Answer,
+    pub webhooks: Webhooks,
     pub engine: Engine,
     pub accounts: BTreeMap<String, Account>,
     pub campaigns: BTreeMap<String, Campaign>,
@@ -129,6 +130,16 @@ pub struct Engine {
     pub words_per_second: u32,
     pub knowledge: BTreeMap<String, PathBuf>,
     pub connections: BTreeMap<String, Connection>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every setting is documented once, in banter.sample.toml")]
+pub struct Webhooks {
+    pub allowed_private_hosts: Vec<String>,
+    pub max_attempts: u32,
+    pub disable_after_hours: u64,
+    pub keep_days: u64,
 }
 
 /// One OpenAI-compatible model server.

@@ -1,6 +1,6 @@
-//! `GET /openapi.json`: the visitor API, described by the same types that serve it.
+//! `GET /openapi.json`: the visitor and the owner API, described by the same types that serve it.
 
-use super::visitor;
+use super::{owner, visitor};
 use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
@@ -19,21 +19,32 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
         visitor::sessions::history,
         visitor::sessions::end,
         visitor::messages::create,
+        owner::webhooks::list,
+        owner::webhooks::create,
+        owner::webhooks::show,
+        owner::webhooks::update,
+        owner::webhooks::delete,
+        owner::webhooks::rotate_secret,
+        owner::webhooks::test,
+        owner::webhooks::deliveries,
+        owner::webhooks::replay,
+        owner::webhooks::replay_since,
     ),
-    modifiers(&SessionToken)
+    modifiers(&Keys)
 )]
 struct Description;
 
-/// The token that `POST …/sessions` gives.
-struct SessionToken;
+/// The token that `POST …/sessions` gives, and an owner's API key.
+struct Keys;
 
-impl utoipa::Modify for SessionToken {
+impl utoipa::Modify for Keys {
     fn modify(&self, document: &mut Document) {
-        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
-        document
-            .components
-            .get_or_insert_default()
-            .add_security_scheme("session_token", SecurityScheme::Http(scheme));
+        let components = document.components.get_or_insert_default();
+        for (name, format) in [("session_token", "JWT"), ("owner_key", "banter_sk_…")] {
+            let scheme =
+                HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format(format).build();
+            components.add_security_scheme(name, SecurityScheme::Http(scheme));
+        }
     }
 }
 

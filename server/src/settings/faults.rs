@@ -3,6 +3,7 @@
 use super::Settings;
 use crate::domain::assistant::Assistant;
 use crate::domain::origin::Origin;
+use crate::domain::webhook_url::AllowedHosts;
 use banter_engine::assistant::ModelChoice;
 use banter_shared::ids::is_valid_id;
 use secrecy::ExposeSecret as _;
@@ -12,6 +13,7 @@ pub(super) fn faults(settings: &Settings) -> Vec<String> {
     let mut faults = Vec::new();
     server(settings, &mut faults);
     limits(settings, &mut faults);
+    webhooks(settings, &mut faults);
     connections(settings, &mut faults);
     assistants(settings, &mut faults);
     campaigns(settings, &mut faults);
@@ -116,6 +118,29 @@ fn limits(settings: &Settings, faults: &mut Vec<String>) {
         faults.push(
             "answer.checkpoint_ms is under 50 ms: it would write more than the conversation".into(),
         );
+    }
+}
+
+fn webhooks(settings: &Settings, faults: &mut Vec<String>) {
+    let webhooks = &settings.webhooks;
+    if let Err(line) = AllowedHosts::parse(&webhooks.allowed_private_hosts) {
+        faults.push(format!(
+            "webhooks.allowed_private_hosts contains `{line}`, which is neither a host name nor an \
+             address: write it without scheme and port"
+        ));
+    }
+    for (name, value, range) in [
+        ("max_attempts", u64::from(webhooks.max_attempts), 1..=30),
+        ("disable_after_hours", webhooks.disable_after_hours, 1..=8760),
+        ("keep_days", webhooks.keep_days, 1..=3650),
+    ] {
+        if !range.contains(&value) {
+            faults.push(format!(
+                "webhooks.{name} = {value} is not from {} to {}",
+                range.start(),
+                range.end()
+            ));
+        }
     }
 }
 

@@ -25,3 +25,5 @@ mod repetition;
 mod settings;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod webhooks_out;

@@ -28,6 +28,10 @@ fn unsafe_or_senseless_settings_are_refused_with_the_reason() {
         ("[limits]\nmessage_chars = 50000", "does not fit"),
         ("[session]\nmax_minutes = 0", "session.max_minutes"),
         ("[answer]\ncheckpoint_ms = 1", "answer.checkpoint_ms"),
+        ("[webhooks]\nallowed_private_hosts = [\"http://10.0.0.1\"]", "without scheme and port"),
+        ("[webhooks]\nmax_attempts = 0", "is not from 1 to 30"),
+        ("[webhooks]\ndisable_after_hours = 0", "webhooks.disable_after_hours = 0"),
+        ("[webhooks]\nkeep_days = 0", "webhooks.keep_days = 0"),
         (
             "[engine.connections.x]\nbase_url = \"http://models.example/v1\"\napi_key = \"sk-1\"",
             "plain http",

@@ -3,6 +3,7 @@
 pub(crate) mod balancer;
 pub(crate) mod database;
 pub(crate) mod model;
+pub(crate) mod receiver;
 pub(crate) mod visitor;
 
 use banter_server::app::App;
@@ -72,9 +73,11 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) model: Model,
+    /// The first API key, which may do everything; empty when the database had one before.
+    pub(crate) owner_key: String,
     stop: Option<oneshot::Sender<()>>,
     settings: Settings,
-    data: TempDir,
+    pub(crate) data: TempDir,
 }
 
 impl Server {
@@ -98,7 +101,8 @@ impl Server {
     pub(crate) async fn again(mut self) -> Self {
         self.stop();
         self.app.drain(Duration::from_secs(5)).await;
-        Self::run(self.settings, self.data, self.clock, self.model).await
+        let again = Self::run(self.settings, self.data, self.clock, self.model).await;
+        Self { owner_key: self.owner_key, ..again }
     }
 
     async fn run(settings: Settings, data: TempDir, clock: Arc<ManualClock>, model: Model) -> Self {
@@ -110,6 +114,7 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let app = started.app.clone();
+        let owner_key = started.owner_key.unwrap_or_default();
         #[expect(
             clippy::disallowed_methods,
             reason = "a test stands outside the server it counts"
@@ -117,7 +122,7 @@ impl Server {
         tokio::spawn(serve(started.app, listener, async {
             let _ = stopped.await;
         }));
-        Self { app, address, clock, model, stop: Some(stop), settings, data }
+        Self { app, address, clock, model, owner_key, stop: Some(stop), settings, data }
     }
 
     /// Asks the server to stop, as SIGTERM would.
