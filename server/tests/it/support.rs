@@ -88,11 +88,21 @@ impl Server {
 
     /// A server with these settings on top (a TOML document of its own).
     pub(crate) async fn start_with(extra: &str) -> Self {
+        Self::start_beside(None, extra).await
+    }
+
+    /// The same with the key file of another server, whose database `extra` names.
+    pub(crate) async fn start_beside(other: Option<&Self>, extra: &str) -> Self {
         let model = Model::start().await;
         let data = tempfile::tempdir().unwrap();
         let settings = load(&data.path().join("banter.toml"), &config(model.address), extra);
         let mut settings = settings.unwrap();
         settings.data.directory = data.path().join("data");
+        if let Some(other) = other {
+            std::fs::create_dir(&settings.data.directory).unwrap();
+            let key = other.data.path().join("data/signing.key");
+            std::fs::copy(key, settings.data.directory.join("signing.key")).unwrap();
+        }
         let clock = Arc::new(ManualClock::at(1_795_000_000_000));
         Self::run(settings, data, clock, model).await
     }

@@ -2,6 +2,7 @@
 
 use super::{HOUR, LOCAL, Owner, a_while, advance, client, eventually};
 use crate::support::Server;
+use crate::support::database;
 use crate::support::receiver::{Answer, Receiver};
 use banter_server::clock::Clock as _;
 use banter_shared::owner::webhook::{DeliveryState, DisabledReason};
@@ -218,6 +219,31 @@ async fn one_that_hangs_holds_up_nobody_else() {
     assert_eq!(slow.count(), 4);
     slow.release(12);
     eventually("the slow one has all", || slow.count() == 12).await;
+}
+
+#[tokio::test]
+async fn two_servers_on_one_database_send_each_message_once() {
+    if !database::is_shared() {
+        return;
+    }
+    let extra = format!("{LOCAL}[data]\nurl = \"{}\"\n", database::fresh());
+    let one = Server::start_with(&extra).await;
+    let two = Server::start_beside(Some(&one), &extra).await;
+    let (owner, receiver) = (Owner(&one), Receiver::start().await);
+    let (path, secret) = owner.create(&receiver.url("/"), &ALL).await;
+    // Both have their hands full at some time, so both take part.
+    receiver.will(&[Answer::Hold; 8]);
+    for _ in 0..40 {
+        owner.ping(&path).await;
+    }
+    eventually("each has its share", || receiver.count() == 8).await;
+    receiver.release(8);
+    eventually("all arrive", || receiver.count() == 40).await;
+    a_while().await;
+    let ids: BTreeSet<_> = receiver.got().iter().map(|got| got.id().to_owned()).collect();
+    assert_eq!((receiver.count(), ids.len()), (40, 40));
+    let now = two.clock.now_ms();
+    assert!(receiver.got().iter().all(|got| got.is_genuine(&secret, now)));
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use super::{HOUR, LOCAL, Owner, advance, client, eventually};
 use crate::support::Server;
+use crate::support::database;
 use crate::support::receiver::Receiver;
 use banter_server::clock::Clock as _;
 use banter_server::domain::signature::SigningSecret;
@@ -155,9 +156,8 @@ async fn secrets_are_shown_once_and_kept_in_no_file() {
     }
     said += &owner.update(&path, &json!({ "enabled": true })).await.text().await.unwrap();
     let files = files(server.data.path());
-    assert!(files.len() > 100_000, "{}", files.len());
-    // What is stored can be found this way.
-    assert!(holds(&files, &path.as_bytes()[1..]));
+    // What is stored can be found this way, if it is stored here.
+    assert!(holds(&files, &path.as_bytes()[1..]) || database::is_shared());
     for secret in secrets {
         use base64::Engine as _;
         let text = secret.strip_prefix("whsec_").unwrap();
