@@ -28,6 +28,8 @@ export class Server {
 
   /** Its own origin, `http://127.0.0.1:PORT`. */
   origin = "http://127.0.0.1:0";
+  /** The first API key, which the first start shows. */
+  ownerKey;
   /** What it logged, for whoever has to find out what went wrong. */
   log = "";
   #folder;
@@ -79,6 +81,12 @@ export class Server {
     return fetch(`${this.origin}/visitor/v1/${path}`, { ...options, headers });
   }
 
+  /** The owner API, as `fetch` has it: `path` below `/api/v1`, with the owner's key. */
+  own(path, options = {}) {
+    const headers = { "content-type": "application/json", authorization: `Bearer ${this.ownerKey}` };
+    return fetch(`${this.origin}/api/v1/${path}`, { ...options, headers });
+  }
+
   async #gone() {
     if (this.#child.exitCode === null && this.#child.signalCode === null) await once(this.#child, "exit");
   }
@@ -89,6 +97,7 @@ export class Server {
     const timer = setTimeout(() => this.#child.kill("SIGKILL"), START_WITHIN);
     try {
       for await (const line of lines) {
+        this.ownerKey ??= /^Owner's key .*: (banter_sk_\S+)/.exec(line)?.[1];
         const [, origin] = /^Demo shop: (http:\/\/[^/]+)/.exec(line) ?? [];
         if (origin) return origin;
       }
