@@ -44,7 +44,7 @@ pub struct Deliver {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub rules: Rules,
-    /// How long a delivery that is over is kept, in milliseconds.
+    /// How long a delivery is kept, unless it is still tried, in milliseconds.
     pub keep: u64,
 }
 

@@ -188,6 +188,7 @@ pub trait OutboxRepository: Send + Sync {
     /// Writes down what an attempt came to; says why the endpoint is disabled now, if it is.
     async fn report_delivery(&self, report: Report, rules: Rules)
     -> Result<Option<DisabledReason>>;
-    /// Forgets up to `limit` deliveries that were over before `before`. Returns how many.
+    /// Forgets up to `limit` deliveries that were written before `before` and are over. Returns how
+    /// many.
     async fn prune_deliveries(&self, before: u64, limit: u32) -> Result<u64>;
 }

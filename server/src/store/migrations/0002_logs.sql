@@ -145,6 +145,7 @@ CREATE TABLE outbox (
     last_error      TEXT
 ){BY_KEY};
 CREATE INDEX outbox_due ON outbox (endpoint_id, next_at) WHERE next_at IS NOT NULL;
+CREATE INDEX outbox_over ON outbox (created_at) WHERE next_at IS NULL;
 CREATE INDEX outbox_by_endpoint ON outbox (endpoint_id, created_at);
 
 CREATE TABLE exports (

@@ -61,12 +61,13 @@ impl OutboxRepository for SqlStore {
 
     async fn prune_deliveries(&self, before: u64, limit: u32) -> Result<u64> {
         self.write(move |tx| {
-            tx.execute(
+            let sql = format!(
                 "DELETE FROM outbox WHERE id IN (
-                    SELECT id FROM outbox
-                    WHERE next_at IS NULL AND coalesce(delivered_at, failed_at) < $1 LIMIT $2)",
-                args![before, limit],
-            )
+                    SELECT id FROM outbox WHERE next_at IS NULL AND created_at < $1
+                    ORDER BY created_at LIMIT $2{})",
+                tx.dialect().skip_locked()
+            );
+            tx.execute(&sql, args![before, limit])
         })
         .await
     }
@@ -271,3 +272,6 @@ fn delivery(row: &Row) -> Result<Delivery> {
         last_error: row.optional_text(9)?,
     })
 }
+
+#[cfg(test)]
+mod tests;
