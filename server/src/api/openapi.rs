@@ -40,7 +40,7 @@ struct Keys;
 impl utoipa::Modify for Keys {
     fn modify(&self, document: &mut Document) {
         let components = document.components.get_or_insert_default();
-        for (name, format) in [("session_token", "JWT"), ("owner_key", "banter_sk_…")] {
+        for (name, format) in [("session_token", "JWT"), ("api_key", "banter_sk_…")] {
             let scheme =
                 HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format(format).build();
             components.add_security_scheme(name, SecurityScheme::Http(scheme));

@@ -27,7 +27,8 @@ impl FromRequestParts<Arc<App>> for Manager {
         if !app.store.has_api_key(&api_key::digest(key)).await? {
             return Err(Refusal::Unauthorized.into());
         }
-        // Until owners make organizations of their own there is exactly one.
+        // Until owners make organizations of their own there is exactly one. A key that is bound to
+        // an account of it must not come this far: endpoints are told of every account.
         Ok(Self("default".into()))
     }
 }
@@ -44,7 +45,7 @@ fn fresh<T>(value: T) -> Fresh<T> {
     get,
     path = "/api/v1/webhooks",
     tag = "owner",
-    security(("owner_key" = [])),
+    security(("api_key" = [])),
     responses(
         (status = 200, body = WebhookList),
         (status = 401, body = ErrorBody, description = "`unauthorized`"),
@@ -62,7 +63,7 @@ pub(in crate::api) async fn list(
     post,
     path = "/api/v1/webhooks",
     tag = "owner",
-    security(("owner_key" = [])),
+    security(("api_key" = [])),
     request_body = CreateWebhook,
     responses(
         (status = 201, body = WebhookSecret),
@@ -84,7 +85,7 @@ pub(in crate::api) async fn create(
     get,
     path = "/api/v1/webhooks/{webhook}",
     tag = "owner",
-    security(("owner_key" = [])),
+    security(("api_key" = [])),
     params(("webhook" = String, Path, description = "The endpoint's id")),
     responses(
         (status = 200, body = Webhook),
@@ -105,7 +106,7 @@ pub(in crate::api) async fn show(
     patch,
     path = "/api/v1/webhooks/{webhook}",
     tag = "owner",
-    security(("owner_key" = [])),
+    security(("api_key" = [])),
     params(("webhook" = String, Path, description = "The endpoint's id")),
     request_body = UpdateWebhook,
     responses(
@@ -129,7 +130,7 @@ pub(in crate::api) async fn update(
     delete,
     path = "/api/v1/webhooks/{webhook}",
     tag = "owner",
-    security(("owner_key" = [])),
+    security(("api_key" = [])),
     params(("webhook" = String, Path, description = "The endpoint's id")),
     responses(
         (status = 204),
@@ -151,7 +152,7 @@ pub(in crate::api) async fn delete(
     post,
     path = "/api/v1/webhooks/{webhook}/rotate-secret",
     tag = "owner",
-    security(("owner_key" = [])),
+    security(("api_key" = [])),
     params(("webhook" = String, Path, description = "The endpoint's id")),
     responses(
         (status = 200, body = WebhookSecret),
@@ -172,7 +173,7 @@ pub(in crate::api) async fn rotate_secret(
     post,
     path = "/api/v1/webhooks/{webhook}/test",
     tag = "owner",
-    security(("owner_key" = [])),
+    security(("api_key" = [])),
     params(("webhook" = String, Path, description = "The endpoint's id")),
     responses(
         (status = 202, body = Delivery),
@@ -201,7 +202,7 @@ pub(in crate::api) struct Page {
     get,
     path = "/api/v1/webhooks/{webhook}/deliveries",
     tag = "owner",
-    security(("owner_key" = [])),
+    security(("api_key" = [])),
     params(
         ("webhook" = String, Path, description = "The endpoint's id"),
         ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
@@ -228,7 +229,7 @@ pub(in crate::api) async fn deliveries(
     post,
     path = "/api/v1/webhooks/{webhook}/deliveries/{delivery}/replay",
     tag = "owner",
-    security(("owner_key" = [])),
+    security(("api_key" = [])),
     params(
         ("webhook" = String, Path, description = "The endpoint's id"),
         ("delivery" = String, Path, description = "The delivery's id"),
@@ -260,7 +261,7 @@ pub(in crate::api) struct Since {
     post,
     path = "/api/v1/webhooks/{webhook}/replay",
     tag = "owner",
-    security(("owner_key" = [])),
+    security(("api_key" = [])),
     params(
         ("webhook" = String, Path, description = "The endpoint's id"),
         ("since" = String, Query, description = "RFC 3339 or Unix milliseconds"),

@@ -132,6 +132,8 @@ CREATE TABLE outbox (
     id              TEXT PRIMARY KEY,
     organization_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
     endpoint_id     TEXT NOT NULL REFERENCES webhook_endpoints (id) ON DELETE CASCADE,
+    -- What it tells of: a log that is deleted is not told of, and nothing of it is kept here.
+    session_id      TEXT REFERENCES sessions (id) ON DELETE CASCADE,
     event           TEXT NOT NULL,
     payload         TEXT NOT NULL,
     created_at      {INT} NOT NULL,
@@ -145,6 +147,7 @@ CREATE TABLE outbox (
     last_error      TEXT
 ){BY_KEY};
 CREATE INDEX outbox_due ON outbox (endpoint_id, next_at) WHERE next_at IS NOT NULL;
+CREATE INDEX outbox_by_session ON outbox (session_id) WHERE session_id IS NOT NULL;
 CREATE INDEX outbox_over ON outbox (created_at) WHERE next_at IS NULL;
 CREATE INDEX outbox_by_endpoint ON outbox (endpoint_id, created_at);
 

@@ -8,7 +8,8 @@ use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
 /// Puts `event` into the outbox of every endpoint of the organization that asked for it. `key` names
-/// what happened, so that the same thing is told once however often it is written.
+/// what happened, so that the same thing is told once however often it is written. If `data` has a
+/// `sessionId`, the message goes when that session is deleted.
 pub(super) fn emit(
     tx: &mut dyn Transaction,
     organization: &str,
@@ -23,6 +24,7 @@ pub(super) fn emit(
         args![organization],
     )?;
     let body = payload(event, now, data)?;
+    let session = data["sessionId"].as_str();
     let mut waits = false;
     for endpoint in &endpoints {
         let wanted: Vec<String> = from_json("list of events", &endpoint.text(1)?)?;
@@ -31,9 +33,10 @@ pub(super) fn emit(
         }
         let id = endpoint.text(0)?;
         tx.execute(
-            "INSERT INTO outbox (id, organization_id, endpoint_id, event, payload, created_at, next_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT (id) DO NOTHING",
-            args![message_id(&id, event, key), organization, id, event, &body, now],
+            "INSERT INTO outbox
+                    (id, organization_id, endpoint_id, session_id, event, payload, created_at, next_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $7) ON CONFLICT (id) DO NOTHING",
+            args![message_id(&id, event, key), organization, id, session, event, &body, now],
         )?;
         waits = true;
     }

@@ -1,6 +1,6 @@
 //! Claims and reports that come late, or in an order that no single worker would choose.
 
-use super::super::{SqlStore, args};
+use super::super::{SqlStore, args, outbox};
 use crate::domain::retry::{Rules, Verdict};
 use crate::store::webhooks::{
     Capacity, Endpoint, Note, OutboxRepository as _, Report, StoredSecrets, ToDeliver,
@@ -146,4 +146,47 @@ async fn only_what_is_old_and_over_is_forgotten() {
     let left = store.deliveries("o", "a", None, 10).await.unwrap();
     assert_eq!(left.iter().map(|d| d.id.as_str()).collect::<Vec<_>>(), ["young", "waits"]);
     assert_eq!(store.prune_deliveries(100, 0).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn an_event_is_told_once_and_deleted_with_its_session() {
+    let (store, _folder) = store(&["a"]).await;
+    let tell = |id: &'static str, event: &'static str| {
+        store.write(move |tx| {
+            outbox::emit(tx, "o", event, id, 10, &json!({ "sessionId": id, "said": "much" }))
+        })
+    };
+    for id in ["s1", "s2"] {
+        let session = format!(
+            "INSERT INTO sessions (id, widget_id, channel, created_at, expires_at, last_activity_at)
+             VALUES ('{id}', 'w', 'chat', 0, 0, 0)"
+        );
+        store
+            .write(move |tx| {
+                for sql in [
+                    "INSERT INTO assistants (id, organization_id, definition)
+                     VALUES ('x', 'o', '{}') ON CONFLICT DO NOTHING",
+                    "INSERT INTO widgets (id, organization_id, assistant_id, settings)
+                     VALUES ('w', 'o', 'x', '{}') ON CONFLICT DO NOTHING",
+                    &session,
+                ] {
+                    tx.execute(sql, args![])?;
+                }
+                Ok(())
+            })
+            .await
+            .unwrap();
+        tell(id, "session.ended").await.unwrap();
+        tell(id, "session.ended").await.unwrap();
+        tell(id, "message.created").await.unwrap();
+    }
+    assert_eq!(store.deliveries("o", "a", None, 10).await.unwrap().len(), 2);
+    let told = claim(&store, 10, &[]).await;
+    assert_eq!(
+        told.iter().find(|order| order.payload.contains("s1")).unwrap().payload,
+        r#"{"data":{"said":"much","sessionId":"s1"},"timestamp":"1970-01-01T00:00:00.010Z","type":"session.ended"}"#
+    );
+    let delete = "DELETE FROM sessions WHERE id = 's1'";
+    store.write(move |tx| tx.execute(delete, args![])).await.unwrap();
+    assert_eq!(store.deliveries("o", "a", None, 10).await.unwrap().len(), 1);
 }
