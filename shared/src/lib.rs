@@ -6,6 +6,7 @@
 //! |---|---|
 //! | loader ↔ frame (`postMessage`) | [`host`] |
 //! | browser → visitor API, JSON | [`session`], [`message`], [`widget`] |
+//! | owner's programs and console → owner API, JSON | [`owner`] |
 //! | visitor API → browser, event stream | [`stream`], framed by [`sse`] |
 //! | any failure, as a response or inside a stream | [`error`] |
 //!
@@ -23,6 +24,7 @@ pub mod error;
 pub mod host;
 pub mod ids;
 pub mod message;
+pub mod owner;
 pub mod session;
 pub mod sse;
 pub mod stream;
