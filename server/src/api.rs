@@ -9,6 +9,7 @@ mod extract;
 mod health;
 mod limits;
 mod openapi;
+mod owner;
 mod request_id;
 mod visitor;
 
@@ -20,7 +21,7 @@ use crate::app::App;
 use axum::Router;
 use axum::http::{HeaderName, Method, header};
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use std::sync::Arc;
 use std::time::Duration;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -52,6 +53,20 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/",               get(demo::redirect))
         .route("/demo",           get(demo::redirect));
 
+    // Owners' programs and the console: an API key says whose data and what may be done with them.
+    let owner = Router::new()
+        .route("/api/v1/keys",                   get(owner::keys::list).post(owner::keys::create))
+        .route("/api/v1/keys/{key}",             delete(owner::keys::revoke))
+        .route("/api/v1/logs",                   get(owner::logs::list))
+        .route("/api/v1/logs/export",            get(owner::exports::direct))
+        .route("/api/v1/logs/{log}",             get(owner::logs::show).delete(owner::logs::remove))
+        .route("/api/v1/logs/{log}/end",         post(owner::logs::end))
+        .route("/api/v1/exports",                get(owner::exports::list).post(owner::exports::create))
+        .route("/api/v1/exports/{export}",       get(owner::exports::show).delete(owner::exports::remove))
+        .route("/api/v1/exports/{export}/cancel", post(owner::exports::cancel))
+        .route("/api/v1/exports/{export}/file",  get(owner::exports::file))
+        .layer(from_fn(owner::never_cached));
+
     // Operators.
     let system = Router::new()
         .route("/healthz",      get(health::alive))
@@ -61,6 +76,7 @@ pub fn router(app: Arc<App>) -> Router {
 
     Router::new()
         .merge(visitor)
+        .merge(owner)
         .merge(embed)
         .merge(system)
         .fallback(error::not_found)

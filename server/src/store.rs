@@ -8,6 +8,9 @@
 //! 4. Time is passed in.
 //! 5. Several servers may share a database: what only one may do is claimed in the database.
 
+pub mod exports;
+pub mod keys;
+pub mod logs;
 mod migrations;
 mod postgres;
 mod sql;
@@ -337,7 +340,15 @@ pub trait NodeRepository: Send + Sync {
 
 /// Everything that is kept.
 #[async_trait]
-pub trait Store: WidgetRepository + SessionRepository + MessageRepository + NodeRepository {
+pub trait Store:
+    WidgetRepository
+    + SessionRepository
+    + MessageRepository
+    + NodeRepository
+    + keys::KeyRepository
+    + logs::LogRepository
+    + exports::ExportRepository
+{
     /// Whether the store takes writes now.
     async fn ping(&self) -> Result<()>;
     /// What this server and the others tell from now on. A listener that lags misses some.

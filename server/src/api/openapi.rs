@@ -1,6 +1,6 @@
-//! `GET /openapi.json`: the visitor API, described by the same types that serve it.
+//! `GET /openapi.json`: the visitor and owner APIs, described by the same types that serve it.
 
-use super::visitor;
+use super::{owner, visitor};
 use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
@@ -19,21 +19,35 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
         visitor::sessions::history,
         visitor::sessions::end,
         visitor::messages::create,
+        owner::keys::list,
+        owner::keys::create,
+        owner::keys::revoke,
+        owner::logs::list,
+        owner::logs::show,
+        owner::logs::end,
+        owner::logs::remove,
+        owner::exports::direct,
+        owner::exports::create,
+        owner::exports::list,
+        owner::exports::show,
+        owner::exports::cancel,
+        owner::exports::file,
+        owner::exports::remove,
     ),
-    modifiers(&SessionToken)
+    modifiers(&Credentials)
 )]
 struct Description;
 
-/// The token that `POST …/sessions` gives.
-struct SessionToken;
+/// The token that `POST …/sessions` gives, and the keys of owners.
+struct Credentials;
 
-impl utoipa::Modify for SessionToken {
+impl utoipa::Modify for Credentials {
     fn modify(&self, document: &mut Document) {
         let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
-        document
-            .components
-            .get_or_insert_default()
-            .add_security_scheme("session_token", SecurityScheme::Http(scheme));
+        let key = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("session_token", SecurityScheme::Http(scheme));
+        components.add_security_scheme("api_key", SecurityScheme::Http(key));
     }
 }
 

@@ -7,7 +7,10 @@
 //! takes the row's lock first ([`Dialect::for_update`]); SQLite has one writer and needs none.
 
 mod answers;
+mod exports;
+mod keys;
 mod lifecycle;
+mod logs;
 mod messages;
 mod nodes;
 mod outbox;
@@ -140,6 +143,14 @@ impl Row {
         }
     }
 
+    /// Bytes.
+    pub(in crate::store) fn bytes(&self, column: usize) -> Result<Vec<u8>> {
+        match self.value(column) {
+            Value::Bytes(bytes) => Ok(bytes.clone()),
+            _ => Err(StoreError::Column(column)),
+        }
+    }
+
     /// A number.
     pub(in crate::store) fn int(&self, column: usize) -> Result<i64> {
         match self.value(column) {
@@ -164,6 +175,11 @@ impl Row {
     /// A small count.
     pub(in crate::store) fn small(&self, column: usize) -> Result<u32> {
         u32::try_from(self.int(column)?).map_err(|_| StoreError::Column(column))
+    }
+
+    /// 0 or 1.
+    pub(in crate::store) fn flag(&self, column: usize) -> Result<bool> {
+        Ok(self.int(column)? != 0)
     }
 }
 

@@ -50,6 +50,17 @@ impl ExportFormat {
     }
 }
 
+/// An instant as people and programs give it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub enum Instant {
+    /// Unix milliseconds.
+    Ms(u64),
+    /// RFC 3339 such as `2026-03-01T00:00:00Z`, or Unix milliseconds as text.
+    Text(String),
+}
+
 /// Which logs: every filter that is given must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -61,12 +72,12 @@ pub struct LogFilters {
     /// Of this widget.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub widget: Option<String>,
-    /// Opened at this instant or later: RFC 3339 or Unix milliseconds, as text.
+    /// Opened at this instant or later.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub from: Option<String>,
-    /// Opened before this instant: RFC 3339 or Unix milliseconds, as text.
+    pub from: Option<Instant>,
+    /// Opened before this instant.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub to: Option<String>,
+    pub to: Option<Instant>,
     /// With this status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<LogStatus>,
