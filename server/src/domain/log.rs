@@ -92,8 +92,11 @@ impl LogFilter {
             ("widget", &filters.widget),
             ("provider", &filters.provider),
         ] {
-            if name.as_ref().is_some_and(|name| name.is_empty() || name.len() > MAX_NAME) {
-                return fault(field, "a name has 1 to 200 bytes");
+            if name
+                .as_ref()
+                .is_some_and(|name| name.is_empty() || name.len() > MAX_NAME || name.contains('\0'))
+            {
+                return fault(field, "a name has 1 to 200 bytes, none of them NUL");
             }
         }
         if let Some(q) = &filters.q
@@ -217,6 +220,7 @@ mod tests {
             (json!({"endReason": "boredom"}), Err("endReason")),
             (json!({"campaign": ""}), Err("campaign")),
             (json!({"provider": "x".repeat(201)}), Err("provider")),
+            (json!({"widget": "a\0"}), Err("widget")),
             (json!({"q": " "}), Err("q")),
             (json!({"q": "é".repeat(200)}), Ok(())),
             (json!({"q": "é".repeat(201)}), Err("q")),

@@ -3,6 +3,7 @@
 pub(crate) mod balancer;
 pub(crate) mod database;
 pub(crate) mod model;
+pub(crate) mod owner;
 pub(crate) mod visitor;
 
 use banter_server::app::App;
@@ -12,6 +13,8 @@ use banter_server::settings::{Overrides, Settings};
 use banter_server::telemetry;
 use metrics_exporter_prometheus::PrometheusHandle;
 use model::Model;
+use owner::Owner;
+use secrecy::ExposeSecret as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -38,6 +41,7 @@ pub(crate) fn config(model: SocketAddr) -> String {
         sessions_per_minute_per_widget = 100000
         messages_per_minute_per_session = 100000
         messages_per_minute_per_address = 100000
+        owner_requests_per_minute_per_key = 100000
         connections_per_address = 10000
         [answer]
         abandon_seconds = 1
@@ -72,6 +76,8 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) model: Model,
+    /// The first key, which may do everything.
+    pub(crate) owner_key: String,
     stop: Option<oneshot::Sender<()>>,
     settings: Settings,
     data: TempDir,
@@ -110,6 +116,7 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let app = started.app.clone();
+        let owner_key = started.owner_key.unwrap_or_default();
         #[expect(
             clippy::disallowed_methods,
             reason = "a test stands outside the server it counts"
@@ -117,7 +124,11 @@ impl Server {
         tokio::spawn(serve(started.app, listener, async {
             let _ = stopped.await;
         }));
+<<<<<<< HEAD
         Self { app, address, clock, model, stop: Some(stop), settings, data }
+=======
+        Self { app, address, clock, model, owner_key, stop: Some(stop), _data: data }
+>>>>>>> ee1199b (server: test the owner API through the front door)
     }
 
     /// Asks the server to stop, as SIGTERM would.
@@ -128,6 +139,17 @@ impl Server {
     /// A visitor on the shop's page.
     pub(crate) fn visitor(&self) -> Visitor {
         Visitor::on(SHOP, self.address)
+    }
+
+    /// An owner with this key.
+    pub(crate) fn owner(&self, key: &str) -> Owner {
+        Owner::new(key, self.address)
+    }
+
+    /// Writes into the database behind the server's back.
+    pub(crate) fn sql(&self, script: &str) {
+        let data = &self.app.settings.data;
+        database::run(data.url.expose_secret(), &data.directory.join("banter.db"), script);
     }
 
     /// The address of a path.

@@ -30,6 +30,8 @@ impl FromRequestParts<Arc<App>> for Credential {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
         let secret = bearer(&parts.headers).ok_or(Refusal::KeyNeeded)?;
-        Ok(Self(app.keys.authenticate(secret).await?))
+        let owner = app.keys.authenticate(secret).await?;
+        app.rate_limits.owner(&owner.key)?;
+        Ok(Self(owner))
     }
 }
