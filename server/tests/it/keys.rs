@@ -149,7 +149,9 @@ async fn nobody_sees_or_changes_what_is_anothers() {
     let own = own["id"].as_str().unwrap();
     first.finished(own).await;
     let (_, keys) = first.get("/keys").await;
-    let key = keys["items"].as_array().unwrap().last().unwrap()["id"].as_str().unwrap().to_owned();
+    let items = keys["items"].as_array().unwrap();
+    let key = items.iter().find(|key| key.get("account").is_none()).unwrap();
+    let key = key["id"].as_str().unwrap();
     for (owner, logs) in [(&acme, vec!["acme-1"]), (&other, vec!["foreign"])] {
         assert_eq!(owner.ids("").await, logs);
         // Naming what is another's in a filter shows nothing of it.

@@ -3,7 +3,7 @@
 use super::super::Result;
 use super::super::logs::{Campaigns, Deleted, Expired, LogRepository, WholeLog};
 use super::rows::{MESSAGE_COLUMNS, from_json, message, messages};
-use super::{Row, SqlStore, Transaction, Value, args};
+use super::{Dialect, Row, SqlStore, Transaction, Value, args};
 use crate::domain::log::{LogCursor, LogFilter, Order, TimelineEvent};
 use crate::domain::owner::Tenant;
 use async_trait::async_trait;
@@ -35,39 +35,46 @@ impl LogRepository for SqlStore {
         after: Option<&LogCursor>,
         limit: u32,
     ) -> Result<Vec<Log>> {
-        let mut query = Query::of(tenant, filter);
-        if let Some(cursor) = after {
-            let sign = if order == Order::Newest { '<' } else { '>' };
-            let at = query.value(cursor.created_at);
-            let id = query.value(&cursor.id);
-            query.and(&format!("(sessions.created_at, sessions.id) {sign} ({at}, {id})"));
-        }
-        let limit = query.value(limit);
-        let way = if order == Order::Newest { "DESC" } else { "ASC" };
-        let sql = format!(
-            "{LOGS}{FROM}{} ORDER BY sessions.created_at {way}, sessions.id {way} LIMIT {limit}",
-            query.sql
-        );
-        let values = query.values;
-        self.read(move |tx| tx.query(&sql, &values)?.iter().map(log).collect()).await
+        let (tenant, filter, after) = (tenant.clone(), filter.clone(), after.cloned());
+        self.read(move |tx| {
+            let mut query = Query::of(&tenant, &filter, tx.dialect());
+            if let Some(cursor) = &after {
+                let sign = if order == Order::Newest { '<' } else { '>' };
+                let at = query.value(cursor.created_at);
+                let id = query.value(&cursor.id);
+                query.and(&format!("(sessions.created_at, sessions.id) {sign} ({at}, {id})"));
+            }
+            let limit = query.value(limit);
+            let way = if order == Order::Newest { "DESC" } else { "ASC" };
+            let sql = format!(
+                "{LOGS}{FROM}{} ORDER BY sessions.created_at {way}, sessions.id {way} LIMIT {limit}",
+                query.sql
+            );
+            tx.query(&sql, &query.values)?.iter().map(log).collect()
+        })
+        .await
     }
 
     async fn count_logs(&self, tenant: &Tenant, filter: &LogFilter, at_most: u32) -> Result<u64> {
-        let mut query = Query::of(tenant, filter);
-        let limit = query.value(at_most);
-        let sql =
-            format!("SELECT count(*) FROM (SELECT 1{FROM}{} LIMIT {limit}) AS counted", query.sql);
-        let values = query.values;
-        self.read(move |tx| tx.first(&sql, &values)?.map_or(Ok(0), |row| row.number(0))).await
+        let (tenant, filter) = (tenant.clone(), filter.clone());
+        self.read(move |tx| {
+            let mut query = Query::of(&tenant, &filter, tx.dialect());
+            let limit = query.value(at_most);
+            let counted = format!("SELECT 1{FROM}{} LIMIT {limit}", query.sql);
+            let sql = format!("SELECT count(*) FROM ({counted}) AS counted");
+            tx.first(&sql, &query.values)?.map_or(Ok(0), |row| row.number(0))
+        })
+        .await
     }
 
     async fn log(&self, tenant: &Tenant, id: &SessionId) -> Result<Option<WholeLog>> {
-        let mut query = Query::of(tenant, &LogFilter::default());
-        let wanted = query.value(id.as_str());
-        query.and(&format!("sessions.id = {wanted}"));
-        let (sql, values, id) = (format!("{LOGS}{FROM}{}", query.sql), query.values, id.clone());
+        let (tenant, id) = (tenant.clone(), id.clone());
         self.read(move |tx| {
-            let Some(row) = tx.first(&sql, &values)? else { return Ok(None) };
+            let mut query = Query::of(&tenant, &LogFilter::default(), tx.dialect());
+            let wanted = query.value(id.as_str());
+            query.and(&format!("sessions.id = {wanted}"));
+            let sql = format!("{LOGS}{FROM}{}", query.sql);
+            let Some(row) = tx.first(&sql, &query.values)? else { return Ok(None) };
             Ok(Some(WholeLog {
                 log: log(&row)?,
                 messages: messages(tx, &id)?,
@@ -159,7 +166,7 @@ struct Query {
 
 impl Query {
     /// The tenant's logs that the filter lets through.
-    fn of(tenant: &Tenant, filter: &LogFilter) -> Self {
+    fn of(tenant: &Tenant, filter: &LogFilter, dialect: Dialect) -> Self {
         let mut query = Self::default();
         query.equal("sessions.organization_id", Some(&tenant.organization));
         query.equal("sessions.account_id", tenant.account.as_ref());
@@ -181,10 +188,17 @@ impl Query {
             query.and(&format!("coalesce(usage_records.billed, 0) = {billed}"));
         }
         if let Some(text) = &filter.q {
-            let pattern = query.value(contains(text));
+            let found = match dialect {
+                Dialect::Sqlite => {
+                    let pattern = query.value(like(text));
+                    format!("lower(messages.text) LIKE {pattern} ESCAPE '\\'")
+                }
+                // `lower` knows the letters of the database's locale only, which may be C.
+                Dialect::Postgres => format!("messages.text ~ {}", query.value(regex(text))),
+            };
             query.and(&format!(
-                "EXISTS (SELECT 1 FROM messages WHERE messages.session_id = sessions.id
-                         AND lower(messages.text) LIKE {pattern} ESCAPE '\\')"
+                "EXISTS (SELECT 1 FROM messages
+                         WHERE messages.session_id = sessions.id AND {found})"
             ));
         }
         query
@@ -209,8 +223,8 @@ impl Query {
     }
 }
 
-/// A pattern for texts that contain this one, whatever the case.
-fn contains(text: &str) -> String {
+/// A pattern of `LIKE` for lower-case texts that contain this one.
+fn like(text: &str) -> String {
     let mut pattern = "%".to_owned();
     for c in text.to_lowercase().chars() {
         if matches!(c, '%' | '_' | '\\') {
@@ -219,6 +233,34 @@ fn contains(text: &str) -> String {
         pattern.push(c);
     }
     pattern.push('%');
+    pattern
+}
+
+/// A regular expression for texts that contain this one, whatever the case: each letter stands for
+/// itself in both cases, everything else for itself.
+fn regex(text: &str) -> String {
+    let mut pattern = String::new();
+    for c in text.chars() {
+        let mut same = vec![c];
+        for mut other in [c.to_lowercase().collect::<Vec<_>>(), c.to_uppercase().collect()] {
+            // `ß` is written with two capitals: whoever searches for one does not mean the other.
+            if other.len() == 1 {
+                same.append(&mut other);
+            }
+        }
+        same.sort_unstable();
+        same.dedup();
+        if same.len() > 1 {
+            pattern.push('[');
+            pattern.extend(same);
+            pattern.push(']');
+            continue;
+        }
+        if c.is_ascii() && !c.is_ascii_alphanumeric() && c != ' ' {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
     pattern
 }
 
@@ -301,10 +343,11 @@ fn usage(row: &Row, units: String) -> Result<Usage> {
 
 #[cfg(test)]
 mod tests {
-    use super::contains;
+    use super::{like, regex};
 
     #[test]
     fn a_pattern_means_its_letters() {
-        assert_eq!(contains("50% of A_B\\É"), "%50\\% of a\\_b\\\\é%");
+        assert_eq!(like("50% of A_B\\É"), "%50\\% of a\\_b\\\\é%");
+        assert_eq!(regex("5.* Äß]^"), "5\\.\\* [Ää]ß\\]\\^");
     }
 }
