@@ -85,7 +85,7 @@ fn row<W: Write>(rows: &mut Writer<W>, cells: &[Cell<'_>], local: &Local) -> Res
             Cell::Count(count) => rows.write_field(count.to_string()),
             Cell::Decimal(number) => rows.write_field(number.as_ref()),
             Cell::Instant(at) => rows.write_field(local.plain(*at)),
-            Cell::Flag(flag) => rows.write_field(if *flag { "yes" } else { "no" }),
+            Cell::Flag(flag) => rows.write_field(table::flag(*flag)),
         }?;
     }
     Ok(rows.write_record(None::<&[u8]>)?)

@@ -160,6 +160,11 @@ pub(super) fn author(role: Role) -> &'static str {
     }
 }
 
+/// How a table says yes and no.
+pub(super) fn flag(flag: bool) -> &'static str {
+    if flag { "yes" } else { "no" }
+}
+
 /// What a message's status is called.
 pub(super) fn status(status: MessageStatus) -> &'static str {
     match status {

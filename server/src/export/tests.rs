@@ -271,7 +271,7 @@ fn xlsx_has_typed_cells() {
     assert!((started.as_f64() - (25_569.0 + 1_774_753_200.0 / 86_400.0)).abs() < 1e-6);
     assert_eq!(at(1, 4), Data::Float(192.345));
     assert_eq!(at(1, 19), Data::Float(0.0123));
-    assert_eq!(at(1, 26), Data::Bool(true));
+    assert_eq!(at(1, 26), Data::String("yes".into()));
     assert_eq!(at(2, 2), Data::Empty);
     let messages = book.worksheet_range("Messages").unwrap();
     assert_eq!(messages.get_size(), (3, 13));

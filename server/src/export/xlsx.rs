@@ -121,7 +121,8 @@ impl Sheets {
                 Cell::Instant(at) => {
                     sheet.write_number_with_format(row, column, local.serial(*at), &self.instant)
                 }
-                Cell::Flag(flag) => sheet.write_boolean(row, column, *flag),
+                // Not a truth value of the format: LibreOffice makes a formula of those.
+                Cell::Flag(flag) => sheet.write_string(row, column, table::flag(*flag)),
             }
             .map_err(failure)?;
         }

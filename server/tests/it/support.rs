@@ -124,11 +124,7 @@ impl Server {
         tokio::spawn(serve(started.app, listener, async {
             let _ = stopped.await;
         }));
-<<<<<<< HEAD
-        Self { app, address, clock, model, stop: Some(stop), settings, data }
-=======
-        Self { app, address, clock, model, owner_key, stop: Some(stop), _data: data }
->>>>>>> ee1199b (server: test the owner API through the front door)
+        Self { app, address, clock, model, owner_key, stop: Some(stop), settings, data }
     }
 
     /// Asks the server to stop, as SIGTERM would.
