@@ -21,7 +21,7 @@ use crate::app::App;
 use axum::Router;
 use axum::http::{HeaderName, Method, header};
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use std::sync::Arc;
 use std::time::Duration;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -53,15 +53,26 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/",               get(demo::redirect))
         .route("/demo",           get(demo::redirect));
 
-    // Owners' own programs, with an API key. Not for browsers of other origins: no CORS.
+    // Owners' programs and the console: an API key says whose data and what may be done with them.
     let owner = Router::new()
+        .route("/api/v1/keys",                   get(owner::keys::list).post(owner::keys::create))
+        .route("/api/v1/keys/{key}",             delete(owner::keys::revoke))
+        .route("/api/v1/logs",                   get(owner::logs::list))
+        .route("/api/v1/logs/export",            get(owner::exports::direct))
+        .route("/api/v1/logs/{log}",             get(owner::logs::show).delete(owner::logs::remove))
+        .route("/api/v1/logs/{log}/end",         post(owner::logs::end))
+        .route("/api/v1/exports",                get(owner::exports::list).post(owner::exports::create))
+        .route("/api/v1/exports/{export}",       get(owner::exports::show).delete(owner::exports::remove))
+        .route("/api/v1/exports/{export}/cancel", post(owner::exports::cancel))
+        .route("/api/v1/exports/{export}/file",  get(owner::exports::file))
         .route("/api/v1/webhooks",                                 get(owner::webhooks::list).post(owner::webhooks::create))
         .route("/api/v1/webhooks/{webhook}",                       get(owner::webhooks::show).patch(owner::webhooks::update).delete(owner::webhooks::delete))
         .route("/api/v1/webhooks/{webhook}/rotate-secret",         post(owner::webhooks::rotate_secret))
         .route("/api/v1/webhooks/{webhook}/test",                  post(owner::webhooks::test))
         .route("/api/v1/webhooks/{webhook}/deliveries",            get(owner::webhooks::deliveries))
         .route("/api/v1/webhooks/{webhook}/deliveries/{delivery}/replay", post(owner::webhooks::replay))
-        .route("/api/v1/webhooks/{webhook}/replay",                post(owner::webhooks::replay_since));
+        .route("/api/v1/webhooks/{webhook}/replay",                post(owner::webhooks::replay_since))
+        .layer(from_fn(owner::never_cached));
 
     // Operators.
     let system = Router::new()
@@ -72,8 +83,8 @@ pub fn router(app: Arc<App>) -> Router {
 
     Router::new()
         .merge(visitor)
-        .merge(embed)
         .merge(owner)
+        .merge(embed)
         .merge(system)
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed)

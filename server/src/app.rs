@@ -14,8 +14,12 @@ use crate::services::Refusal;
 use crate::services::configure::configure;
 use crate::services::converse::Converse;
 use crate::services::deliver::Deliver;
+use crate::services::exports::Exports;
+use crate::services::keys::Keys;
 use crate::services::lifecycle::Lifecycle;
+use crate::services::logs::Logs;
 use crate::services::open_session::OpenSession;
+use crate::services::retention::Retention;
 use crate::services::signing_key;
 use crate::services::tokens::Tokens;
 use crate::services::webhooks::{self, Webhooks};
@@ -45,6 +49,10 @@ pub struct App {
     pub lifecycle: Lifecycle,
     pub webhooks: Webhooks,
     pub open_session: OpenSession,
+    pub keys: Keys,
+    pub logs: Logs,
+    pub exports: Exports,
+    pub retention: Retention,
     pub rate_limits: RateLimits,
     pub filled: Filled,
     pub front_end: Option<FrontEnd>,
@@ -130,6 +138,9 @@ impl App {
             keep: settings.webhooks.keep_days * 24 * 3_600_000,
         };
         let tasks = Tasks::default();
+        let settings = Arc::new(settings);
+        let lifecycle =
+            Lifecycle { store: store.clone(), provider: provider.clone(), clock: clock.clone() };
         let app = Arc::new(Self {
             public_origin: Origin::parse(&settings.server.public_url),
             trusted_proxies: settings
@@ -146,10 +157,13 @@ impl App {
                 Arc::new(settings.limits.clone()),
                 &settings.answer,
             ),
-            lifecycle: Lifecycle {
+            keys: Keys { store: store.clone(), clock: clock.clone(), ids: ids.clone() },
+            logs: Logs { store: store.clone(), lifecycle: lifecycle.clone() },
+            exports: Exports::new(store.clone(), clock.clone(), ids.clone(), tasks.clone()),
+            retention: Retention {
                 store: store.clone(),
-                provider: provider.clone(),
                 clock: clock.clone(),
+                settings: settings.clone(),
             },
             webhooks: Webhooks {
                 store: store.clone(),
@@ -159,6 +173,7 @@ impl App {
                 sealer,
                 allowed: hosts,
             },
+            lifecycle,
             open_session: OpenSession {
                 store: store.clone(),
                 provider,
@@ -171,7 +186,7 @@ impl App {
             rate_limits: RateLimits::new(&settings.limits),
             filled: Filled::default(),
             front_end: FrontEnd::load(),
-            settings: Arc::new(settings),
+            settings,
             clock,
             ids,
             store,
@@ -184,6 +199,8 @@ impl App {
         app.tasks.background(app.converse.clone().listen());
         app.tasks.background(app.lifecycle.clone().keep());
         app.tasks.background(deliver.run(app.delivering.subscribe()));
+        app.tasks.background(app.exports.clone().work());
+        app.tasks.background(app.retention.clone().keep());
         Ok(Started { app, owner_key })
     }
 

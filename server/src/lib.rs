@@ -5,7 +5,8 @@
 //! ```text
 //! api ──► services ──► domain      rules without I/O
 //!                 ├──► store       the only room that knows SQL
-//!                 └──► providers   who runs an assistant
+//!                 ├──► providers   who runs an assistant
+//!                 └──► export      logs as files
 //! ```
 //!
 //! Read in this order: [`api`] (the table of routes: everything the server offers), one handler,
@@ -19,6 +20,7 @@ pub mod app;
 pub mod assets;
 pub mod clock;
 pub mod domain;
+pub mod export;
 pub mod providers;
 pub mod serve;
 pub mod services;

@@ -5,8 +5,12 @@ pub mod answer;
 pub mod configure;
 pub mod converse;
 pub mod deliver;
+pub mod exports;
+pub mod keys;
 pub mod lifecycle;
+pub mod logs;
 pub mod open_session;
+pub mod retention;
 pub mod secrets;
 pub mod signing_key;
 pub mod tokens;
@@ -48,6 +52,21 @@ pub enum Refusal {
     /// The token belongs to another session.
     #[error("the token belongs to another session")]
     Forbidden,
+    /// No API key, or one that opens nothing.
+    #[error("a valid API key is needed")]
+    KeyNeeded,
+    /// The key may not do that; says what it lacks.
+    #[error("{0}")]
+    NotPermitted(String),
+    /// The log's session is not over yet.
+    #[error("the session is not over yet; end it first")]
+    LogInUse,
+    /// The export's file is not there.
+    #[error("the export is not finished")]
+    ExportNotReady,
+    /// As many as there may be at once; says of what.
+    #[error("{0}")]
+    Busy(String),
     /// The conversation is over.
     #[error("this chat has ended; start a new one")]
     SessionEnded,

@@ -31,6 +31,7 @@ pub struct Settings {
     pub engine: Engine,
     pub accounts: BTreeMap<String, Account>,
     pub campaigns: BTreeMap<String, Campaign>,
+    pub retention: Retention,
     pub assistants: BTreeMap<String, Assistant>,
     pub widgets: BTreeMap<String, WidgetSettings>,
 }
@@ -70,6 +71,15 @@ pub struct Campaign {
     pub name: String,
     #[serde(default)]
     pub account: Option<String>,
+    #[serde(default)]
+    pub retention_days: Option<u32>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every setting is documented once, in banter.sample.toml")]
+pub struct Retention {
+    pub days: u32,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -105,6 +115,7 @@ pub struct Limits {
     pub messages_per_minute_per_session: u32,
     pub messages_per_minute_per_address: u32,
     pub activity_per_minute_per_address: u32,
+    pub owner_requests_per_minute_per_key: u32,
     pub live_answers: usize,
 }
 

@@ -8,6 +8,9 @@
 //! 4. Time is passed in.
 //! 5. Several servers may share a database: what only one may do is claimed in the database.
 
+pub mod exports;
+pub mod keys;
+pub mod logs;
 mod migrations;
 mod postgres;
 mod sql;
@@ -347,6 +350,9 @@ pub trait Store:
     + NodeRepository
     + WebhookRepository
     + OutboxRepository
+    + keys::KeyRepository
+    + logs::LogRepository
+    + exports::ExportRepository
 {
     /// Whether the store takes writes now.
     async fn ping(&self) -> Result<()>;

@@ -33,7 +33,7 @@ pub mod codes {
     pub const UNAUTHORIZED: &str = "unauthorized";
     /// 401: the token was good once.
     pub const TOKEN_EXPIRED: &str = "token_expired";
-    /// 403: the token belongs to another session.
+    /// 403: the token belongs to another session, or the key may not do that.
     pub const FORBIDDEN: &str = "forbidden";
     /// 403: the page's origin is not on the widget's list.
     pub const ORIGIN_NOT_ALLOWED: &str = "origin_not_allowed";
@@ -45,6 +45,10 @@ pub mod codes {
     pub const WIDGET_DISABLED: &str = "widget_disabled";
     /// 409: the conversation is over; start a new one.
     pub const SESSION_ENDED: &str = "session_ended";
+    /// 409: the log's session is not over yet.
+    pub const SESSION_ACTIVE: &str = "session_active";
+    /// 409: the export's file is not finished.
+    pub const EXPORT_NOT_READY: &str = "export_not_ready";
     /// 409: the same message id came with another text.
     pub const MESSAGE_ID_CONFLICT: &str = "message_id_conflict";
     /// 409: an answer is still being written in this session.

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | loader ↔ frame (`postMessage`) | [`host`] |
 //! | browser → visitor API, JSON | [`session`], [`message`], [`widget`] |
+//! | owner's programs and console → owner API, JSON | [`owner`] |
 //! | visitor API → browser, event stream | [`stream`], framed by [`sse`] |
 //! | owner API, JSON | [`owner`] |
 //! | any failure, as a response or inside a stream | [`error`] |

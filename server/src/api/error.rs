@@ -77,6 +77,8 @@ pub(super) fn body(refusal: &Refusal, request_id: &str) -> ErrorBody {
         retryable: matches!(
             refusal,
             Refusal::RateLimited { .. }
+                | Refusal::Busy(_)
+                | Refusal::ExportNotReady
                 | Refusal::Unavailable { .. }
                 | Refusal::Internal(_)
                 | Refusal::AnswerInProgress
@@ -90,6 +92,7 @@ fn retry_after(refusal: &Refusal) -> Option<Duration> {
         Refusal::RateLimited { retry_after } | Refusal::Unavailable { retry_after } => {
             Some(*retry_after)
         }
+        Refusal::Busy(_) => Some(Duration::from_secs(10)),
         _ => None,
     }
 }
@@ -105,6 +108,11 @@ fn code(refusal: &Refusal) -> &'static str {
         Refusal::Unauthorized        => codes::UNAUTHORIZED,
         Refusal::TokenExpired        => codes::TOKEN_EXPIRED,
         Refusal::Forbidden           => codes::FORBIDDEN,
+        Refusal::KeyNeeded           => codes::UNAUTHORIZED,
+        Refusal::NotPermitted(_)     => codes::FORBIDDEN,
+        Refusal::LogInUse            => codes::SESSION_ACTIVE,
+        Refusal::ExportNotReady      => codes::EXPORT_NOT_READY,
+        Refusal::Busy(_)             => codes::RATE_LIMITED,
         Refusal::SessionEnded        => codes::SESSION_ENDED,
         Refusal::MessageIdConflict   => codes::MESSAGE_ID_CONFLICT,
         Refusal::AnswerInProgress    => codes::ANSWER_IN_PROGRESS,
@@ -122,18 +130,23 @@ fn status(refusal: &Refusal) -> StatusCode {
     match refusal {
         Refusal::Invalid { .. }       => StatusCode::BAD_REQUEST,
         Refusal::Unauthorized
+        | Refusal::KeyNeeded
         | Refusal::TokenExpired       => StatusCode::UNAUTHORIZED,
         Refusal::OriginNotAllowed
+        | Refusal::NotPermitted(_)
         | Refusal::Forbidden          => StatusCode::FORBIDDEN,
         Refusal::NotFound(_)          => StatusCode::NOT_FOUND,
         Refusal::MethodNotAllowed     => StatusCode::METHOD_NOT_ALLOWED,
         Refusal::WidgetDisabled
+        | Refusal::LogInUse
+        | Refusal::ExportNotReady
         | Refusal::SessionEnded
         | Refusal::MessageIdConflict
         | Refusal::AnswerInProgress   => StatusCode::CONFLICT,
         Refusal::TooLarge(_)          => StatusCode::PAYLOAD_TOO_LARGE,
         Refusal::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Refusal::RateLimited { .. }
+        | Refusal::Busy(_)
         | Refusal::SessionFull        => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Unavailable { .. }   => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::Internal(_)          => StatusCode::INTERNAL_SERVER_ERROR,

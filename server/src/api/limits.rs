@@ -1,4 +1,4 @@
-//! Rate limits: token buckets by address, widget and session.
+//! Rate limits: token buckets by address, widget, session and key.
 
 use crate::services::Refusal;
 use crate::settings::Limits;
@@ -19,6 +19,7 @@ pub struct RateLimits {
     messages_by_session: PerMinute<SessionId>,
     messages_by_address: PerMinute<IpAddr>,
     activity_by_address: PerMinute<IpAddr>,
+    owner_by_key: PerMinute<String>,
 }
 
 impl RateLimits {
@@ -31,6 +32,7 @@ impl RateLimits {
             messages_by_session: PerMinute::new(limits.messages_per_minute_per_session),
             messages_by_address: PerMinute::new(limits.messages_per_minute_per_address),
             activity_by_address: PerMinute::new(limits.activity_per_minute_per_address),
+            owner_by_key: PerMinute::new(limits.owner_requests_per_minute_per_key),
         }
     }
 
@@ -49,6 +51,11 @@ impl RateLimits {
     pub(super) fn message(&self, address: IpAddr, session: &SessionId) -> Result<(), Refusal> {
         self.messages_by_session.take(session)?;
         self.messages_by_address.take(&address)
+    }
+
+    /// One more request with this key (its id, so that made-up secrets fill no memory).
+    pub(super) fn owner(&self, key: &str) -> Result<(), Refusal> {
+        self.owner_by_key.take(&key.to_owned())
     }
 }
 

@@ -1,4 +1,4 @@
-//! `GET /openapi.json`: the visitor and the owner API, described by the same types that serve it.
+//! `GET /openapi.json`: the visitor and owner APIs, described by the same types that serve it.
 
 use super::{owner, visitor};
 use axum::Json;
@@ -17,6 +17,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
         visitor::widget::show,
         visitor::sessions::create,
         visitor::sessions::history,
+        visitor::sessions::activity,
         visitor::sessions::end,
         visitor::messages::create,
         owner::webhooks::list,
@@ -29,22 +30,35 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
         owner::webhooks::deliveries,
         owner::webhooks::replay,
         owner::webhooks::replay_since,
+        owner::keys::list,
+        owner::keys::create,
+        owner::keys::revoke,
+        owner::logs::list,
+        owner::logs::show,
+        owner::logs::end,
+        owner::logs::remove,
+        owner::exports::direct,
+        owner::exports::create,
+        owner::exports::list,
+        owner::exports::show,
+        owner::exports::cancel,
+        owner::exports::file,
+        owner::exports::remove,
     ),
-    modifiers(&Keys)
+    modifiers(&Credentials)
 )]
 struct Description;
 
-/// The token that `POST …/sessions` gives, and an owner's API key.
-struct Keys;
+/// The token that `POST …/sessions` gives, and the keys of owners.
+struct Credentials;
 
-impl utoipa::Modify for Keys {
+impl utoipa::Modify for Credentials {
     fn modify(&self, document: &mut Document) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+        let key = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
         let components = document.components.get_or_insert_default();
-        for (name, format) in [("session_token", "JWT"), ("api_key", "banter_sk_…")] {
-            let scheme =
-                HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format(format).build();
-            components.add_security_scheme(name, SecurityScheme::Http(scheme));
-        }
+        components.add_security_scheme("session_token", SecurityScheme::Http(scheme));
+        components.add_security_scheme("api_key", SecurityScheme::Http(key));
     }
 }
 

@@ -1,3 +1,28 @@
-//! The owner API: what an organization's own programs may ask with an API key.
+//! The owner API. Whose data a request is about comes from its key alone.
 
+mod credential;
+pub(super) mod exports;
+pub(super) mod keys;
+pub(super) mod logs;
+mod query;
 pub(super) mod webhooks;
+
+use super::error::ApiError;
+use crate::services::Refusal;
+use axum::http::{HeaderValue, header};
+use banter_shared::ids::is_valid_id;
+
+/// Answers of this API are about people: no cache keeps them.
+pub(super) async fn never_cached(
+    request: axum::extract::Request,
+    next: axum::middleware::Next,
+) -> axum::response::Response {
+    let mut response = next.run(request).await;
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// An id from the path; whatever cannot be one names nothing.
+fn known(what: &'static str, id: String) -> Result<String, ApiError> {
+    if is_valid_id(&id) { Ok(id) } else { Err(Refusal::NotFound(what).into()) }
+}

@@ -6,6 +6,7 @@ use crate::domain::origin::Origin;
 use crate::domain::webhook_url::AllowedHosts;
 use banter_engine::assistant::ModelChoice;
 use banter_shared::ids::is_valid_id;
+use banter_shared::owner::export::ExportFormat;
 use secrecy::ExposeSecret as _;
 
 /// Every reason not to start, empty when there is none.
@@ -27,6 +28,16 @@ fn campaigns(settings: &Settings, faults: &mut Vec<String>) {
             faults.push(format!(
                 "`{id}`: an account's or campaign's id is 1 to 64 of A-Z a-z 0-9 _ -"
             ));
+        }
+    }
+    for (id, account) in &settings.accounts {
+        for format in account.exports.iter().flatten() {
+            if ExportFormat::named(format).is_none() {
+                faults.push(format!(
+                    "accounts.{id}.exports contains `{format}`, which is none of csv, csv_messages, \
+                     json, jsonl, xlsx, html, txt"
+                ));
+            }
         }
     }
     for (id, campaign) in &settings.campaigns {
@@ -89,6 +100,7 @@ fn limits(settings: &Settings, faults: &mut Vec<String>) {
         ("messages_per_minute_per_session", limits.messages_per_minute_per_session.into()),
         ("messages_per_minute_per_address", limits.messages_per_minute_per_address.into()),
         ("activity_per_minute_per_address", limits.activity_per_minute_per_address.into()),
+        ("owner_requests_per_minute_per_key", limits.owner_requests_per_minute_per_key.into()),
         ("live_answers", limits.live_answers as u64),
     ] {
         if value == 0 {

@@ -8,7 +8,10 @@
 
 mod answers;
 mod deliveries;
+mod exports;
+mod keys;
 mod lifecycle;
+mod logs;
 mod messages;
 mod nodes;
 mod outbox;
@@ -174,6 +177,11 @@ impl Row {
     /// A small count.
     pub(in crate::store) fn small(&self, column: usize) -> Result<u32> {
         u32::try_from(self.int(column)?).map_err(|_| StoreError::Column(column))
+    }
+
+    /// 0 or 1.
+    pub(in crate::store) fn flag(&self, column: usize) -> Result<bool> {
+        Ok(self.int(column)? != 0)
     }
 }
 

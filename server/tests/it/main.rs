@@ -12,9 +12,15 @@ mod crash;
 #[cfg(test)]
 mod embed;
 #[cfg(test)]
+mod exports;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
 mod leaving;
 #[cfg(test)]
 mod lifecycle;
+#[cfg(test)]
+mod logs;
 #[cfg(test)]
 mod model_faults;
 #[cfg(test)]

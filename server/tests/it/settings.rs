@@ -43,6 +43,9 @@ fn unsafe_or_senseless_settings_are_refused_with_the_reason() {
         ("[widgets.demo]\nallowed_origins = [\"shop.example\"]", "is not an origin"),
         ("[widgets.demo]\ncolour = \"#fff\"", "unknown field"),
         ("[widgets.\"a b\"]\nassistant = \"demo\"", "an id is"),
+        ("[accounts.acme]\nname = \"Acme\"\nexports = [\"pdf\"]", "contains `pdf`"),
+        ("[campaigns.spring]\nname = \"Spring\"\naccount = \"acme\"", "names the account `acme`"),
+        ("[limits]\nowner_requests_per_minute_per_key = 0", "would refuse"),
         ("[sevrer]\nlisten = \"127.0.0.1:1\"", "unknown field"),
     ] {
         let said = refusal(settings);

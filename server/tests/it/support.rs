@@ -3,6 +3,7 @@
 pub(crate) mod balancer;
 pub(crate) mod database;
 pub(crate) mod model;
+pub(crate) mod owner;
 pub(crate) mod receiver;
 pub(crate) mod visitor;
 
@@ -13,6 +14,8 @@ use banter_server::settings::{Overrides, Settings};
 use banter_server::telemetry;
 use metrics_exporter_prometheus::PrometheusHandle;
 use model::Model;
+use owner::Owner;
+use secrecy::ExposeSecret as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -39,6 +42,7 @@ pub(crate) fn config(model: SocketAddr) -> String {
         sessions_per_minute_per_widget = 100000
         messages_per_minute_per_session = 100000
         messages_per_minute_per_address = 100000
+        owner_requests_per_minute_per_key = 100000
         connections_per_address = 10000
         [answer]
         abandon_seconds = 1
@@ -73,7 +77,7 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) model: Model,
-    /// The first API key, which may do everything; empty when the database had one before.
+    /// The first key, which may do everything.
     pub(crate) owner_key: String,
     stop: Option<oneshot::Sender<()>>,
     settings: Settings,
@@ -143,6 +147,17 @@ impl Server {
     /// A visitor on the shop's page.
     pub(crate) fn visitor(&self) -> Visitor {
         Visitor::on(SHOP, self.address)
+    }
+
+    /// An owner with this key.
+    pub(crate) fn owner(&self, key: &str) -> Owner {
+        Owner::new(key, self.address)
+    }
+
+    /// Writes into the database behind the server's back.
+    pub(crate) fn sql(&self, script: &str) {
+        let data = &self.app.settings.data;
+        database::run(data.url.expose_secret(), &data.directory.join("banter.db"), script);
     }
 
     /// The address of a path.

@@ -3,11 +3,12 @@
 use super::tokens::{self, Token};
 
 /// The rooms of the server and what each may not name: `api, jobs → services → domain, store,
-/// providers`.
-const SERVER_ROOMS: [(&str, &[&str]); 6] = [
-    ("domain", &["store", "providers", "services", "jobs", "api"]),
-    ("store", &["providers", "services", "jobs", "api"]),
-    ("providers", &["store", "services", "jobs", "api"]),
+/// providers, export`.
+const SERVER_ROOMS: [(&str, &[&str]); 7] = [
+    ("domain", &["store", "providers", "export", "services", "jobs", "api"]),
+    ("store", &["providers", "export", "services", "jobs", "api"]),
+    ("providers", &["store", "export", "services", "jobs", "api"]),
+    ("export", &["store", "providers", "services", "jobs", "api"]),
     ("services", &["jobs", "api"]),
     ("jobs", &["api"]),
     ("api", &["jobs"]),
@@ -172,6 +173,8 @@ mod tests {
             ("server/src/store/memory.rs", "use crate::domain::Session;", 0),
             ("server/src/store/memory.rs", "use crate::providers::Provider;", 1),
             ("server/src/providers/vapi.rs", "use crate::store::Store;", 1),
+            ("server/src/export/csv.rs", "use crate::{domain, store, services};", 2),
+            ("server/src/services/exports.rs", "use crate::export::renderer;", 0),
             ("server/src/services/converse.rs", "use crate::{store, providers, domain};", 0),
             ("server/src/services/converse.rs", "crate::api::error(1)", 1),
             ("server/src/services/converse.rs", "crate::jobs::enqueue(1)", 1),

@@ -1,14 +1,15 @@
 //! Outgoing webhooks: where to, of what, and what became of each delivery.
 
+use super::credential::Credential;
 use crate::api::error::ApiError;
-use crate::api::extract::{Json, bearer};
+use crate::api::extract::Json;
 use crate::app::App;
-use crate::domain::api_key;
 use crate::services::Refusal;
 use axum::extract::{FromRequestParts, Path, Query, State};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{HeaderName, StatusCode, header};
 use banter_shared::error::ErrorBody;
+use banter_shared::owner::key::Scope;
 use banter_shared::owner::webhook::{
     CreateWebhook, Delivery, DeliveryList, Replayed, UpdateWebhook, Webhook, WebhookList,
     WebhookSecret,
@@ -16,28 +17,22 @@ use banter_shared::owner::webhook::{
 use serde::Deserialize;
 use std::sync::Arc;
 
-/// The organization whose key came with the request, if the key may manage webhooks.
+/// The organization whose key came with the request, if the key may manage webhooks. A key that is
+/// bound to an account of it may not: endpoints are told of every account.
 pub(in crate::api) struct Manager(String);
 
 impl FromRequestParts<Arc<App>> for Manager {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
-        let key = bearer(&parts.headers).ok_or(Refusal::Unauthorized)?;
-        if !app.store.has_api_key(&api_key::digest(key)).await? {
-            return Err(Refusal::Unauthorized.into());
+        let credential = Credential::from_request_parts(parts, app).await?;
+        let tenant = credential.with(Scope::WebhooksManage)?.tenant;
+        if tenant.account.is_some() {
+            let sentence = "a key of an account cannot manage webhooks".to_owned();
+            return Err(Refusal::NotPermitted(sentence).into());
         }
-        // Until owners make organizations of their own there is exactly one. A key that is bound to
-        // an account of it must not come this far: endpoints are told of every account.
-        Ok(Self("default".into()))
+        Ok(Self(tenant.organization))
     }
-}
-
-/// An answer that nobody may keep: it holds a secret or changes by the second.
-type Fresh<T> = ([(HeaderName, &'static str); 1], axum::Json<T>);
-
-fn fresh<T>(value: T) -> Fresh<T> {
-    ([(header::CACHE_CONTROL, "no-store")], axum::Json(value))
 }
 
 /// Every endpoint, oldest first.
@@ -49,13 +44,14 @@ fn fresh<T>(value: T) -> Fresh<T> {
     responses(
         (status = 200, body = WebhookList),
         (status = 401, body = ErrorBody, description = "`unauthorized`"),
+        (status = 403, body = ErrorBody, description = "`forbidden`"),
     )
 )]
 pub(in crate::api) async fn list(
     State(app): State<Arc<App>>,
     Manager(organization): Manager,
-) -> Result<Fresh<WebhookList>, ApiError> {
-    Ok(fresh(app.webhooks.list(&organization).await?))
+) -> Result<axum::Json<WebhookList>, ApiError> {
+    Ok(axum::Json(app.webhooks.list(&organization).await?))
 }
 
 /// Makes an endpoint. The answer holds its secret, this once.
@@ -69,15 +65,16 @@ pub(in crate::api) async fn list(
         (status = 201, body = WebhookSecret),
         (status = 400, body = ErrorBody, description = "`invalid_request`: the field is named"),
         (status = 401, body = ErrorBody, description = "`unauthorized`"),
+        (status = 403, body = ErrorBody, description = "`forbidden`"),
     )
 )]
 pub(in crate::api) async fn create(
     State(app): State<Arc<App>>,
     Manager(organization): Manager,
     Json(wanted): Json<CreateWebhook>,
-) -> Result<(StatusCode, Fresh<WebhookSecret>), ApiError> {
+) -> Result<(StatusCode, axum::Json<WebhookSecret>), ApiError> {
     let created = app.webhooks.create(&organization, wanted).await?;
-    Ok((StatusCode::CREATED, fresh(created)))
+    Ok((StatusCode::CREATED, axum::Json(created)))
 }
 
 /// One endpoint.
@@ -90,6 +87,7 @@ pub(in crate::api) async fn create(
     responses(
         (status = 200, body = Webhook),
         (status = 401, body = ErrorBody, description = "`unauthorized`"),
+        (status = 403, body = ErrorBody, description = "`forbidden`"),
         (status = 404, body = ErrorBody, description = "`not_found`"),
     )
 )]
@@ -97,8 +95,8 @@ pub(in crate::api) async fn show(
     State(app): State<Arc<App>>,
     Manager(organization): Manager,
     Path(webhook): Path<String>,
-) -> Result<Fresh<Webhook>, ApiError> {
-    Ok(fresh(app.webhooks.show(&organization, &webhook).await?))
+) -> Result<axum::Json<Webhook>, ApiError> {
+    Ok(axum::Json(app.webhooks.show(&organization, &webhook).await?))
 }
 
 /// Changes an endpoint: what is absent stays. Disabling gives up what waits; enabling forgives.
@@ -113,6 +111,7 @@ pub(in crate::api) async fn show(
         (status = 200, body = Webhook),
         (status = 400, body = ErrorBody, description = "`invalid_request`: the field is named"),
         (status = 401, body = ErrorBody, description = "`unauthorized`"),
+        (status = 403, body = ErrorBody, description = "`forbidden`"),
         (status = 404, body = ErrorBody, description = "`not_found`"),
     )
 )]
@@ -121,8 +120,8 @@ pub(in crate::api) async fn update(
     Manager(organization): Manager,
     Path(webhook): Path<String>,
     Json(wanted): Json<UpdateWebhook>,
-) -> Result<Fresh<Webhook>, ApiError> {
-    Ok(fresh(app.webhooks.update(&organization, &webhook, wanted).await?))
+) -> Result<axum::Json<Webhook>, ApiError> {
+    Ok(axum::Json(app.webhooks.update(&organization, &webhook, wanted).await?))
 }
 
 /// Deletes an endpoint with its deliveries.
@@ -135,6 +134,7 @@ pub(in crate::api) async fn update(
     responses(
         (status = 204),
         (status = 401, body = ErrorBody, description = "`unauthorized`"),
+        (status = 403, body = ErrorBody, description = "`forbidden`"),
         (status = 404, body = ErrorBody, description = "`not_found`"),
     )
 )]
@@ -157,6 +157,7 @@ pub(in crate::api) async fn delete(
     responses(
         (status = 200, body = WebhookSecret),
         (status = 401, body = ErrorBody, description = "`unauthorized`"),
+        (status = 403, body = ErrorBody, description = "`forbidden`"),
         (status = 404, body = ErrorBody, description = "`not_found`"),
     )
 )]
@@ -164,8 +165,8 @@ pub(in crate::api) async fn rotate_secret(
     State(app): State<Arc<App>>,
     Manager(organization): Manager,
     Path(webhook): Path<String>,
-) -> Result<Fresh<WebhookSecret>, ApiError> {
-    Ok(fresh(app.webhooks.rotate_secret(&organization, &webhook).await?))
+) -> Result<axum::Json<WebhookSecret>, ApiError> {
+    Ok(axum::Json(app.webhooks.rotate_secret(&organization, &webhook).await?))
 }
 
 /// Sends a `ping`. The answer is its delivery; look it up to see what became of it.
@@ -179,6 +180,7 @@ pub(in crate::api) async fn rotate_secret(
         (status = 202, body = Delivery),
         (status = 400, body = ErrorBody, description = "`invalid_request`: it is disabled"),
         (status = 401, body = ErrorBody, description = "`unauthorized`"),
+        (status = 403, body = ErrorBody, description = "`forbidden`"),
         (status = 404, body = ErrorBody, description = "`not_found`"),
     )
 )]
@@ -186,9 +188,9 @@ pub(in crate::api) async fn test(
     State(app): State<Arc<App>>,
     Manager(organization): Manager,
     Path(webhook): Path<String>,
-) -> Result<(StatusCode, Fresh<Delivery>), ApiError> {
+) -> Result<(StatusCode, axum::Json<Delivery>), ApiError> {
     let delivery = app.webhooks.test(&organization, &webhook).await?;
-    Ok((StatusCode::ACCEPTED, fresh(delivery)))
+    Ok((StatusCode::ACCEPTED, axum::Json(delivery)))
 }
 
 /// Where to read on.
@@ -211,6 +213,7 @@ pub(in crate::api) struct Page {
         (status = 200, body = DeliveryList),
         (status = 400, body = ErrorBody, description = "`invalid_request`"),
         (status = 401, body = ErrorBody, description = "`unauthorized`"),
+        (status = 403, body = ErrorBody, description = "`forbidden`"),
         (status = 404, body = ErrorBody, description = "`not_found`"),
     )
 )]
@@ -219,9 +222,9 @@ pub(in crate::api) async fn deliveries(
     Manager(organization): Manager,
     Path(webhook): Path<String>,
     Query(page): Query<Page>,
-) -> Result<Fresh<DeliveryList>, ApiError> {
+) -> Result<axum::Json<DeliveryList>, ApiError> {
     let cursor = page.cursor.as_deref();
-    Ok(fresh(app.webhooks.deliveries(&organization, &webhook, cursor).await?))
+    Ok(axum::Json(app.webhooks.deliveries(&organization, &webhook, cursor).await?))
 }
 
 /// Sends one delivery again, whatever became of it, under the same id.
@@ -238,6 +241,7 @@ pub(in crate::api) async fn deliveries(
         (status = 202, body = Delivery),
         (status = 400, body = ErrorBody, description = "`invalid_request`: it is disabled"),
         (status = 401, body = ErrorBody, description = "`unauthorized`"),
+        (status = 403, body = ErrorBody, description = "`forbidden`"),
         (status = 404, body = ErrorBody, description = "`not_found`"),
     )
 )]
@@ -245,9 +249,9 @@ pub(in crate::api) async fn replay(
     State(app): State<Arc<App>>,
     Manager(organization): Manager,
     Path((webhook, delivery)): Path<(String, String)>,
-) -> Result<(StatusCode, Fresh<Delivery>), ApiError> {
+) -> Result<(StatusCode, axum::Json<Delivery>), ApiError> {
     let delivery = app.webhooks.replay(&organization, &webhook, &delivery).await?;
-    Ok((StatusCode::ACCEPTED, fresh(delivery)))
+    Ok((StatusCode::ACCEPTED, axum::Json(delivery)))
 }
 
 /// Since when.
@@ -270,6 +274,7 @@ pub(in crate::api) struct Since {
         (status = 202, body = Replayed),
         (status = 400, body = ErrorBody, description = "`invalid_request`"),
         (status = 401, body = ErrorBody, description = "`unauthorized`"),
+        (status = 403, body = ErrorBody, description = "`forbidden`"),
         (status = 404, body = ErrorBody, description = "`not_found`"),
     )
 )]
@@ -278,13 +283,13 @@ pub(in crate::api) async fn replay_since(
     Manager(organization): Manager,
     Path(webhook): Path<String>,
     Query(Since { since }): Query<Since>,
-) -> Result<(StatusCode, Fresh<Replayed>), ApiError> {
+) -> Result<(StatusCode, axum::Json<Replayed>), ApiError> {
     let since = since.as_deref().and_then(instant).ok_or_else(|| Refusal::Invalid {
         field: Some("since".into()),
         sentence: "since is an instant: RFC 3339 or Unix milliseconds".into(),
     })?;
     let count = app.webhooks.replay_since(&organization, &webhook, since).await?;
-    Ok((StatusCode::ACCEPTED, fresh(Replayed { count })))
+    Ok((StatusCode::ACCEPTED, axum::Json(Replayed { count })))
 }
 
 /// RFC 3339 or Unix milliseconds, as Unix milliseconds.

@@ -3,6 +3,7 @@
 use super::super::migrations::MIGRATIONS;
 use super::super::sql::Dialect;
 use super::super::{Result, StoreError};
+use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 use std::time::Duration;
@@ -29,6 +30,15 @@ fn configure(connection: &Connection) -> Result<()> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(64);
+    lower_every_letter(connection)
+}
+
+/// SQLite's own `lower` knows 26 letters; visitors write in more.
+fn lower_every_letter(connection: &Connection) -> Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    connection.create_scalar_function("lower", 1, flags, |context| {
+        Ok(context.get::<Option<String>>(0)?.map(|text| text.to_lowercase()))
+    })?;
     Ok(())
 }
 

@@ -24,3 +24,17 @@ pub(crate) fn fresh() -> String {
 pub(crate) fn is_shared() -> bool {
     std::env::var_os("TEST_POSTGRES").is_some()
 }
+
+/// Runs statements on the database at `url`, or in `file` if that is empty.
+pub(crate) fn run(url: &str, file: &std::path::Path, script: &str) {
+    if url.is_empty() {
+        let connection = rusqlite::Connection::open(file).unwrap();
+        connection.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
+        return connection.execute_batch(script).unwrap();
+    }
+    let (url, script) = (url.to_owned(), script.to_owned());
+    let ran = std::thread::spawn(move || {
+        Client::connect(&url, NoTls).unwrap().batch_execute(&script).unwrap();
+    });
+    ran.join().unwrap();
+}

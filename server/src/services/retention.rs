@@ -1,0 +1,95 @@
+//! What is kept for how long: logs as the owner says, files of exports for a week.
+
+use crate::clock::Clock;
+use crate::settings::Settings;
+use crate::store::logs::{Campaigns, Expired};
+use crate::store::{Result, Store};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often this is looked after.
+const TICK: Duration = Duration::from_secs(600);
+
+/// How many logs go in one transaction: bounds how long a visitor's message waits for it.
+const BATCH: u32 = 50;
+
+/// How many pieces of a file go in one transaction.
+pub(super) const PIECES: u32 = 16;
+
+/// How long a finished export can be fetched, in milliseconds.
+const EXPORT_MS: u64 = 7 * DAY_MS;
+
+const DAY_MS: u64 = 24 * 3600 * 1000;
+
+/// Deletes what is kept no longer. Any number of servers may do this on one database.
+#[derive(Clone)]
+pub struct Retention {
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// For how long.
+    pub settings: Arc<Settings>,
+}
+
+impl Retention {
+    /// For as long as the server runs.
+    pub async fn keep(self) {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            if let Err(error) = self.run().await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "what is kept no longer could not be deleted; trying again"
+                );
+            }
+        }
+    }
+
+    /// One round of [`Retention::keep`]. Returns how many logs it deleted.
+    ///
+    /// # Errors
+    /// The store's failure; what was deleted until then stays deleted.
+    pub async fn run(&self) -> Result<usize> {
+        let now = self.clock.now_ms();
+        let mut deleted = 0;
+        for expired in self.expired(now) {
+            loop {
+                let some = self.store.delete_expired_logs(&expired, BATCH).await?;
+                deleted += some;
+                if some < BATCH as usize {
+                    break;
+                }
+            }
+        }
+        if deleted > 0 {
+            tracing::info!(deleted, "logs were kept for as long as the settings say");
+        }
+        for (tenant, id) in self.store.expired_exports(now.saturating_sub(EXPORT_MS), BATCH).await?
+        {
+            while self.store.delete_export(&tenant, &id, PIECES).await? {}
+        }
+        Ok(deleted)
+    }
+
+    /// Which logs are kept no longer: a campaign's own rule comes before the general one.
+    fn expired(&self, now: u64) -> Vec<Expired> {
+        let own = |days: u32| now.saturating_sub(u64::from(days) * DAY_MS);
+        let mut all = Vec::new();
+        let mut others = Vec::new();
+        for (id, campaign) in &self.settings.campaigns {
+            let Some(days) = campaign.retention_days else { continue };
+            others.push(id.clone());
+            if days > 0 {
+                all.push(Expired { before: own(days), campaigns: Campaigns::One(id.clone()) });
+            }
+        }
+        let days = self.settings.retention.days;
+        if days > 0 {
+            all.push(Expired { before: own(days), campaigns: Campaigns::AllBut(others) });
+        }
+        all
+    }
+}

@@ -1,0 +1,353 @@
+//! Logs: listed in pages, read whole, deleted.
+
+use super::super::Result;
+use super::super::logs::{Campaigns, Deleted, Expired, LogRepository, WholeLog};
+use super::rows::{MESSAGE_COLUMNS, from_json, message, messages};
+use super::{Dialect, Row, SqlStore, Transaction, Value, args};
+use crate::domain::log::{LogCursor, LogFilter, Order, TimelineEvent};
+use crate::domain::owner::Tenant;
+use async_trait::async_trait;
+use banter_shared::ids::{SessionId, WidgetId};
+use banter_shared::message::Message;
+use banter_shared::owner::log::{Log, LogStatus, Usage};
+use banter_shared::session::EndReason;
+
+/// Sessions with what a log adds to them; [`log`] reads its columns.
+const LOGS: &str = "SELECT sessions.id, sessions.status, sessions.end_reason, sessions.channel,
+    sessions.provider, sessions.provider_session, sessions.account_id, sessions.campaign_id,
+    campaigns.name, sessions.widget_id, sessions.page_origin, sessions.language,
+    sessions.continues, sessions.created_at, sessions.active_at, sessions.ended_at,
+    sessions.visitor_messages, sessions.assistant_messages, sessions.cost, sessions.cost_source,
+    sessions.finalized_at, sessions.webhook_missing, usage_records.units, usage_records.unit,
+    usage_records.rate, usage_records.rounding, usage_records.minutes, usage_records.cost,
+    usage_records.billed, usage_records.created_at";
+const FROM: &str = " FROM sessions
+    LEFT JOIN campaigns ON campaigns.id = sessions.campaign_id
+    LEFT JOIN usage_records ON usage_records.session_id = sessions.id";
+
+#[async_trait]
+impl LogRepository for SqlStore {
+    async fn logs(
+        &self,
+        tenant: &Tenant,
+        filter: &LogFilter,
+        order: Order,
+        after: Option<&LogCursor>,
+        limit: u32,
+    ) -> Result<Vec<Log>> {
+        let (tenant, filter, after) = (tenant.clone(), filter.clone(), after.cloned());
+        self.read(move |tx| {
+            let mut query = Query::of(&tenant, &filter, tx.dialect());
+            if let Some(cursor) = &after {
+                let sign = if order == Order::Newest { '<' } else { '>' };
+                let at = query.value(cursor.created_at);
+                let id = query.value(&cursor.id);
+                query.and(&format!("(sessions.created_at, sessions.id) {sign} ({at}, {id})"));
+            }
+            let limit = query.value(limit);
+            let way = if order == Order::Newest { "DESC" } else { "ASC" };
+            let sql = format!(
+                "{LOGS}{FROM}{} ORDER BY sessions.created_at {way}, sessions.id {way} LIMIT {limit}",
+                query.sql
+            );
+            tx.query(&sql, &query.values)?.iter().map(log).collect()
+        })
+        .await
+    }
+
+    async fn count_logs(&self, tenant: &Tenant, filter: &LogFilter, at_most: u32) -> Result<u64> {
+        let (tenant, filter) = (tenant.clone(), filter.clone());
+        self.read(move |tx| {
+            let mut query = Query::of(&tenant, &filter, tx.dialect());
+            let limit = query.value(at_most);
+            let counted = format!("SELECT 1{FROM}{} LIMIT {limit}", query.sql);
+            let sql = format!("SELECT count(*) FROM ({counted}) AS counted");
+            tx.first(&sql, &query.values)?.map_or(Ok(0), |row| row.number(0))
+        })
+        .await
+    }
+
+    async fn log(&self, tenant: &Tenant, id: &SessionId) -> Result<Option<WholeLog>> {
+        let (tenant, id) = (tenant.clone(), id.clone());
+        self.read(move |tx| {
+            let mut query = Query::of(&tenant, &LogFilter::default(), tx.dialect());
+            let wanted = query.value(id.as_str());
+            query.and(&format!("sessions.id = {wanted}"));
+            let sql = format!("{LOGS}{FROM}{}", query.sql);
+            let Some(row) = tx.first(&sql, &query.values)? else { return Ok(None) };
+            Ok(Some(WholeLog {
+                log: log(&row)?,
+                messages: messages(tx, &id)?,
+                timeline: timeline(tx, &id)?,
+            }))
+        })
+        .await
+    }
+
+    async fn log_messages(
+        &self,
+        id: &SessionId,
+        after: i64,
+        limit: u32,
+    ) -> Result<(Vec<Message>, i64)> {
+        let id = id.clone();
+        self.read(move |tx| {
+            let sql = format!(
+                "SELECT {MESSAGE_COLUMNS}, position FROM messages
+                 WHERE session_id = $1 AND position > $2 ORDER BY position LIMIT $3"
+            );
+            let rows = tx.query(&sql, args![id.as_str(), after, limit])?;
+            let last = rows.last().map_or(Ok(after), |row| row.int(8))?;
+            Ok((rows.iter().map(message).collect::<Result<_>>()?, last))
+        })
+        .await
+    }
+
+    async fn delete_log(&self, tenant: &Tenant, id: &SessionId) -> Result<Deleted> {
+        let (tenant, id) = (tenant.clone(), id.clone());
+        self.write(move |tx| {
+            let sql = format!(
+                "SELECT status FROM sessions
+                 WHERE id = $1 AND organization_id = $2 AND ($3 = '' OR account_id = $3){}",
+                tx.dialect().for_update()
+            );
+            let account = tenant.account.as_deref().unwrap_or_default();
+            let row = tx.first(&sql, args![id.as_str(), &tenant.organization, account])?;
+            let Some(row) = row else { return Ok(Deleted::Missing) };
+            if LogStatus::named(&row.text(0)?) != LogStatus::Ended {
+                return Ok(Deleted::InUse);
+            }
+            remove(tx, id.as_str())?;
+            Ok(Deleted::Gone)
+        })
+        .await
+    }
+
+    async fn delete_expired_logs(&self, expired: &Expired, limit: u32) -> Result<usize> {
+        let expired = expired.clone();
+        self.write(move |tx| {
+            let mut query = Query::default();
+            let before = query.value(expired.before);
+            query.and(&format!("sessions.status = 'ended' AND sessions.ended_at < {before}"));
+            match &expired.campaigns {
+                Campaigns::One(campaign) => {
+                    let campaign = query.value(campaign);
+                    query.and(&format!("sessions.campaign_id = {campaign}"));
+                }
+                Campaigns::AllBut(others) => {
+                    for other in others {
+                        let other = query.value(other);
+                        query.and(&format!("coalesce(sessions.campaign_id, '') <> {other}"));
+                    }
+                }
+            }
+            let limit = query.value(limit);
+            let sql = format!(
+                "SELECT sessions.id FROM sessions{} LIMIT {limit}{}",
+                query.sql,
+                tx.dialect().skip_locked()
+            );
+            let rows = tx.query(&sql, &query.values)?;
+            for row in &rows {
+                remove(tx, &row.text(0)?)?;
+            }
+            Ok(rows.len())
+        })
+        .await
+    }
+}
+
+/// The conditions of a query and their values.
+#[derive(Default)]
+struct Query {
+    sql: String,
+    values: Vec<Value>,
+}
+
+impl Query {
+    /// The tenant's logs that the filter lets through.
+    fn of(tenant: &Tenant, filter: &LogFilter, dialect: Dialect) -> Self {
+        let mut query = Self::default();
+        query.equal("sessions.organization_id", Some(&tenant.organization));
+        query.equal("sessions.account_id", tenant.account.as_ref());
+        query.equal("sessions.campaign_id", filter.campaign.as_ref());
+        query.equal("sessions.widget_id", filter.widget.as_ref());
+        query.equal("sessions.provider", filter.provider.as_ref());
+        query.equal("sessions.status", filter.status.map(LogStatus::name));
+        query.equal("sessions.end_reason", filter.end_reason.map(EndReason::name));
+        if let Some(from) = filter.from {
+            let from = query.value(from);
+            query.and(&format!("sessions.created_at >= {from}"));
+        }
+        if let Some(to) = filter.to {
+            let to = query.value(to);
+            query.and(&format!("sessions.created_at < {to}"));
+        }
+        if let Some(billed) = filter.billed {
+            let billed = query.value(billed);
+            query.and(&format!("coalesce(usage_records.billed, 0) = {billed}"));
+        }
+        if let Some(text) = &filter.q {
+            let found = match dialect {
+                Dialect::Sqlite => {
+                    let pattern = query.value(like(text));
+                    format!("lower(messages.text) LIKE {pattern} ESCAPE '\\'")
+                }
+                // `lower` knows the letters of the database's locale only, which may be C.
+                Dialect::Postgres => format!("messages.text ~ {}", query.value(regex(text))),
+            };
+            query.and(&format!(
+                "EXISTS (SELECT 1 FROM messages
+                         WHERE messages.session_id = sessions.id AND {found})"
+            ));
+        }
+        query
+    }
+
+    /// Adds a value; returns its name in the statement.
+    fn value(&mut self, value: impl Into<Value>) -> String {
+        self.values.push(value.into());
+        format!("${}", self.values.len())
+    }
+
+    fn and(&mut self, condition: &str) {
+        self.sql.push_str(if self.sql.is_empty() { " WHERE " } else { " AND " });
+        self.sql.push_str(condition);
+    }
+
+    fn equal(&mut self, column: &str, wanted: Option<impl Into<Value>>) {
+        if let Some(wanted) = wanted {
+            let wanted = self.value(wanted);
+            self.and(&format!("{column} = {wanted}"));
+        }
+    }
+}
+
+/// A pattern of `LIKE` for lower-case texts that contain this one.
+fn like(text: &str) -> String {
+    let mut pattern = "%".to_owned();
+    for c in text.to_lowercase().chars() {
+        if matches!(c, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
+
+/// A regular expression for texts that contain this one, whatever the case: each letter stands for
+/// itself in both cases, everything else for itself.
+fn regex(text: &str) -> String {
+    let mut pattern = String::new();
+    for c in text.chars() {
+        let mut same = vec![c];
+        for mut other in [c.to_lowercase().collect::<Vec<_>>(), c.to_uppercase().collect()] {
+            // `ß` is written with two capitals: whoever searches for one does not mean the other.
+            if other.len() == 1 {
+                same.append(&mut other);
+            }
+        }
+        same.sort_unstable();
+        same.dedup();
+        if same.len() > 1 {
+            pattern.push('[');
+            pattern.extend(same);
+            pattern.push(']');
+            continue;
+        }
+        if c.is_ascii() && !c.is_ascii_alphanumeric() && c != ' ' {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern
+}
+
+/// Removes everything that was said in a session and the session itself. The ledger stays; of what
+/// its provider told us only the digests stay, so that a late repetition is still known as one.
+fn remove(tx: &mut dyn Transaction, session: &str) -> Result<()> {
+    tx.execute(
+        "UPDATE provider_events SET body = '{}'
+         WHERE provider_session IS NOT NULL AND (provider, provider_session) IN
+               (SELECT provider, provider_session FROM sessions WHERE id = $1)",
+        args![session],
+    )?;
+    tx.execute("DELETE FROM messages WHERE session_id = $1", args![session])?;
+    tx.execute("DELETE FROM session_events WHERE session_id = $1", args![session])?;
+    tx.execute("DELETE FROM sessions WHERE id = $1", args![session])?;
+    Ok(())
+}
+
+fn timeline(tx: &mut dyn Transaction, session: &SessionId) -> Result<Vec<TimelineEvent>> {
+    tx.query(
+        "SELECT at, kind, detail FROM session_events WHERE session_id = $1 ORDER BY position",
+        args![session.as_str()],
+    )?
+    .iter()
+    .map(|row| {
+        let detail = from_json("event of a timeline", &row.text(2)?)?;
+        Ok(TimelineEvent { at: row.number(0)?, kind: row.text(1)?, detail })
+    })
+    .collect()
+}
+
+/// Reads a row of [`LOGS`].
+fn log(row: &Row) -> Result<Log> {
+    let (created_at, active_at, ended_at) =
+        (row.number(13)?, row.optional_number(14)?, row.optional_number(15)?);
+    let reason = row.optional_text(2)?;
+    Ok(Log {
+        id: SessionId(row.text(0)?),
+        status: LogStatus::named(&row.text(1)?),
+        end_reason: reason.map(|name| {
+            let known = EndReason::NAMES.iter().find(|(known, _)| *known == name);
+            known.map_or(EndReason::Unknown, |(_, reason)| *reason)
+        }),
+        channel: row.text(3)?,
+        provider: row.text(4)?,
+        provider_session: row.optional_text(5)?,
+        account_id: row.optional_text(6)?,
+        campaign_id: row.optional_text(7)?,
+        campaign: row.optional_text(8)?,
+        widget_id: row.optional_text(9)?.map(WidgetId),
+        page_origin: row.optional_text(10)?,
+        language: row.optional_text(11)?,
+        continues: row.optional_text(12)?.map(SessionId),
+        created_at,
+        active_at,
+        ended_at,
+        duration_ms: ended_at.map(|at| at.saturating_sub(created_at)),
+        visitor_messages: row.number(16)?,
+        assistant_messages: row.number(17)?,
+        cost: row.optional_text(18)?,
+        cost_source: row.optional_text(19)?,
+        finalized_at: row.optional_number(20)?,
+        webhook_missing: row.flag(21)?,
+        usage: row.optional_text(22)?.map(|units| usage(row, units)).transpose()?,
+    })
+}
+
+fn usage(row: &Row, units: String) -> Result<Usage> {
+    Ok(Usage {
+        units,
+        unit: row.text(23)?,
+        rate: row.text(24)?,
+        rounding: row.text(25)?,
+        minutes: row.text(26)?,
+        cost: row.optional_text(27)?,
+        billed: row.flag(28)?,
+        created_at: row.number(29)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{like, regex};
+
+    #[test]
+    fn a_pattern_means_its_letters() {
+        assert_eq!(like("50% of A_B\\É"), "%50\\% of a\\_b\\\\é%");
+        assert_eq!(regex("5.* Äß]^"), "5\\.\\* [Ää]ß\\]\\^");
+    }
+}
