@@ -13,5 +13,6 @@ pub mod retry;
 pub mod session;
 pub mod signature;
 pub mod text;
+pub mod webhook_auth;
 pub mod webhook_url;
 pub mod widget;
