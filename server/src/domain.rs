@@ -9,6 +9,7 @@ pub mod embedding;
 pub mod origin;
 pub mod provider;
 pub mod public_address;
+pub mod redaction;
 pub mod retry;
 pub mod session;
 pub mod signature;
