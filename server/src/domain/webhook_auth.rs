@@ -77,14 +77,18 @@ impl Verifier {
     /// # Errors
     /// [`Refused`] when the delivery proves nothing.
     pub fn verify(&self, delivery: &Delivery<'_>, now: u64) -> Result<(), Refused> {
-        let unproven =
-            if self.credentials.is_empty() { Refused::NoCredential } else { Refused::Unproven };
-        self.credentials.iter().fold(Err(unproven), |verdict, credential| {
-            match (verdict, credential.check(delivery, now)) {
+        let mut verdict = Err(if self.credentials.is_empty() {
+            Refused::NoCredential
+        } else {
+            Refused::Unproven
+        });
+        for credential in &self.credentials {
+            verdict = match (verdict, credential.check(delivery, now)) {
                 (Ok(()), _) | (_, Ok(())) => Ok(()),
                 (Err(Refused::Stale), _) | (_, Err(Refused::Stale)) => Err(Refused::Stale),
-                (verdict, _) => verdict,
-            }
-        })
+                (before, _) => before,
+            };
+        }
+        verdict
     }
 }
