@@ -7,6 +7,7 @@ mod embed;
 mod error;
 mod extract;
 mod health;
+mod hooks;
 mod limits;
 mod openapi;
 mod owner;
@@ -62,6 +63,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v1/webhooks/{webhook}/deliveries",            get(owner::webhooks::deliveries))
         .route("/api/v1/webhooks/{webhook}/deliveries/{delivery}/replay", post(owner::webhooks::replay))
         .route("/api/v1/webhooks/{webhook}/replay",                post(owner::webhooks::replay_since));
+    // Providers. The address is a secret and each delivery proves itself on top of it.
+    let hooks = Router::new().route("/webhooks/vapi/{path}", post(hooks::vapi));
 
     // Operators.
     let system = Router::new()
@@ -74,6 +77,7 @@ pub fn router(app: Arc<App>) -> Router {
         .merge(visitor)
         .merge(embed)
         .merge(owner)
+        .merge(hooks)
         .merge(system)
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed)

@@ -4,7 +4,9 @@ use crate::api::{Filled, RateLimits};
 use crate::assets::FrontEnd;
 use crate::clock::{Clock, Entropy, IdSource};
 use crate::domain::origin::Origin;
+use crate::domain::redaction::Redactor;
 use crate::domain::retry::Rules;
+use crate::domain::webhook_auth::Verifier;
 use crate::domain::webhook_url::AllowedHosts;
 use crate::providers::Provider;
 use crate::providers::Providers;
@@ -16,6 +18,8 @@ use crate::services::converse::Converse;
 use crate::services::deliver::Deliver;
 use crate::services::lifecycle::Lifecycle;
 use crate::services::open_session::OpenSession;
+use crate::services::provider_events::ProviderEvents;
+use crate::services::reconcile::Reconcile;
 use crate::services::signing_key;
 use crate::services::tokens::Tokens;
 use crate::services::webhooks::{self, Webhooks};
@@ -45,6 +49,8 @@ pub struct App {
     pub lifecycle: Lifecycle,
     pub webhooks: Webhooks,
     pub open_session: OpenSession,
+    pub provider_events: ProviderEvents,
+    pub reconcile: Reconcile,
     pub rate_limits: RateLimits,
     pub filled: Filled,
     pub front_end: Option<FrontEnd>,
@@ -84,6 +90,9 @@ pub enum StartError {
     /// The HTTP client for webhooks.
     #[error("the sender of webhooks: {0}")]
     Sender(#[from] reqwest::Error),
+    /// The credentials of webhooks.
+    #[error("vapi.webhooks: {0}")]
+    Webhooks(String),
     /// The configuration could not be written to the store.
     #[error("the configuration: {0}")]
     Configure(Refusal),
@@ -159,6 +168,23 @@ impl App {
                 sealer,
                 allowed: hosts,
             },
+            provider_events: ProviderEvents {
+                store: store.clone(),
+                clock: clock.clone(),
+                ids: ids.clone(),
+                verifier: Verifier::new(settings.vapi.webhooks.values())
+                    .map_err(StartError::Webhooks)?,
+                redactor: Redactor::new(settings.secrets()),
+                rule: settings.minutes.chat,
+                max_ms: settings.session.max_minutes * 60_000,
+            },
+            reconcile: Reconcile {
+                store: store.clone(),
+                provider: provider.clone(),
+                clock: clock.clone(),
+                rule: settings.minutes.chat,
+                patience_ms: settings.vapi.reconcile_minutes * 60_000,
+            },
             open_session: OpenSession {
                 store: store.clone(),
                 provider,
@@ -184,6 +210,7 @@ impl App {
         app.tasks.background(app.converse.clone().listen());
         app.tasks.background(app.lifecycle.clone().keep());
         app.tasks.background(deliver.run(app.delivering.subscribe()));
+        app.tasks.background(app.reconcile.clone().keep());
         Ok(Started { app, owner_key })
     }
 

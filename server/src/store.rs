@@ -10,11 +10,16 @@
 
 mod migrations;
 mod postgres;
+mod provider_events;
 mod sql;
 mod sqlite;
 
 pub mod webhooks;
 
+pub use provider_events::{
+    Delivered, NewProviderEvent, Outcome, ProviderEventRepository, Settlement, Unconfirmed,
+    WebhookTarget,
+};
 pub use sql::SqlStore;
 pub use webhooks::{OutboxRepository, WebhookRepository};
 
@@ -347,6 +352,7 @@ pub trait Store:
     + NodeRepository
     + WebhookRepository
     + OutboxRepository
+    + ProviderEventRepository
 {
     /// Whether the store takes writes now.
     async fn ping(&self) -> Result<()>;

@@ -103,6 +103,7 @@ fn code(refusal: &Refusal) -> &'static str {
         Refusal::WidgetDisabled      => codes::WIDGET_DISABLED,
         Refusal::OriginNotAllowed    => codes::ORIGIN_NOT_ALLOWED,
         Refusal::Unauthorized        => codes::UNAUTHORIZED,
+        Refusal::Unproven            => codes::UNAUTHORIZED,
         Refusal::TokenExpired        => codes::TOKEN_EXPIRED,
         Refusal::Forbidden           => codes::FORBIDDEN,
         Refusal::SessionEnded        => codes::SESSION_ENDED,
@@ -122,6 +123,7 @@ fn status(refusal: &Refusal) -> StatusCode {
     match refusal {
         Refusal::Invalid { .. }       => StatusCode::BAD_REQUEST,
         Refusal::Unauthorized
+        | Refusal::Unproven
         | Refusal::TokenExpired       => StatusCode::UNAUTHORIZED,
         Refusal::OriginNotAllowed
         | Refusal::Forbidden          => StatusCode::FORBIDDEN,

@@ -1,6 +1,7 @@
-//! `GET /openapi.json`: the visitor and the owner API, described by the same types that serve it.
+//! `GET /openapi.json`: the visitor and the owner API and the webhooks we take, described by the
+//! same types that serve them.
 
-use super::{owner, visitor};
+use super::{hooks, owner, visitor};
 use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
@@ -29,6 +30,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
         owner::webhooks::deliveries,
         owner::webhooks::replay,
         owner::webhooks::replay_since,
+        hooks::vapi,
     ),
     modifiers(&Keys)
 )]

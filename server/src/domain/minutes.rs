@@ -15,9 +15,9 @@ use std::str::FromStr;
 pub enum Unit {
     /// The visitor's messages.
     Message,
-    /// The session, once, whatever happened in it.
+    /// The session, once, if anything was said in it.
     Session,
-    /// Started minutes from the session's beginning to its end.
+    /// Started minutes from the first word to the session's end.
     Minute,
 }
 
@@ -55,9 +55,11 @@ const MAX_PLACES: u32 = 6;
 /// What a session used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Used {
+    /// Whether anything was said.
+    pub active: bool,
     /// The visitor's messages.
     pub messages: u64,
-    /// From beginning to end, in milliseconds.
+    /// From the first word to the end, in milliseconds.
     pub duration_ms: u64,
 }
 
@@ -110,7 +112,7 @@ impl Rule {
     pub fn minutes(&self, used: Used) -> Computation {
         let units = match self.unit {
             Unit::Message => used.messages,
-            Unit::Session => 1,
+            Unit::Session => used.active.into(),
             Unit::Minute => used.duration_ms.div_ceil(60_000),
         };
         // More than four thousand million is no chat; the bound keeps the arithmetic exact.
@@ -177,7 +179,8 @@ mod tests {
             (Message, "1", "1", "5", 3, 0, "5"),
             // Nothing said, nothing counted: the minimum is for what was used.
             (Message, "1", "1", "5", 0, 600, "0"),
-            (Session, "2", "1", "0", 0, 0, "2"),
+            (Session, "2", "1", "0", 1, 0, "2"),
+            (Session, "2", "1", "0", 0, 0, "0"),
             (Minute, "1", "1", "0", 9, 60, "1"),
             (Minute, "1", "1", "0", 9, 61, "2"),
             (Minute, "1", "1", "0", 9, 0, "0"),
@@ -186,7 +189,7 @@ mod tests {
             (Message, "0.1", "0.3", "0", 3, 0, "0.3"),
             (Message, "10000", "0.000001", "0", u64::MAX, 0, "42949672950000"),
         ] {
-            let used = Used { messages, duration_ms: seconds * 1000 };
+            let used = Used { active: messages > 0, messages, duration_ms: seconds * 1000 };
             let got = rule(unit, rate, step, minimum).minutes(used).minutes;
             assert_eq!(
                 got,
@@ -220,8 +223,8 @@ mod tests {
             messages in 0..5_000_u64, more in 0..5_000_u64, duration_ms in 0..100_000_000_u64,
         ) {
             let rule = Rule { unit, rate, step, minimum };
-            let less = rule.minutes(Used { messages, duration_ms });
-            let used = Used { messages: messages + more, duration_ms: duration_ms + more * 1000 };
+            let less = rule.minutes(Used { active: messages > 0, messages, duration_ms });
+            let used = Used { active: true, messages: messages + more, duration_ms: duration_ms + more };
             let greater = rule.minutes(used);
             prop_assert!(less.minutes >= Decimal::ZERO && less.minutes <= greater.minutes);
             // From the texts of the row alone.

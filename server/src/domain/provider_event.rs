@@ -11,9 +11,11 @@ mod tests;
 pub use parse::{MAX_NAME, Unreadable, amount, parse};
 
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 
 /// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A session began.
     SessionCreated,
@@ -29,8 +31,9 @@ pub enum Kind {
     Other,
 }
 
-/// One event, as far as logs are concerned with it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One event, as far as logs are concerned with it. Stored beside the body, because of a body that
+/// is too long only a part is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProviderEvent {
     /// What happened.
     pub kind: Kind,
@@ -48,6 +51,8 @@ pub struct ProviderEvent {
     pub at: Option<u64>,
     /// When the session began by the provider's clock, in Unix milliseconds.
     pub began_at: Option<u64>,
+    /// How many messages of the visitor the session holds, if the event says so.
+    pub visitor_messages: Option<u32>,
     /// The provider's id of the chat, for events about one.
     pub chat: Option<String>,
 }
@@ -60,7 +65,7 @@ impl ProviderEvent {
     }
 }
 
-/// How a session was completed. Written once.
+/// How a session was completed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Completion {
     /// When, in Unix milliseconds.
@@ -75,8 +80,8 @@ pub struct Completion {
 pub struct Facts {
     /// Whether the provider runs, or ran, this session.
     pub active: bool,
-    /// How it was completed.
-    pub completed: Option<Completion>,
+    /// Whether it was completed.
+    pub completed: bool,
     /// Whether it was deleted at the provider.
     pub deleted: bool,
 }
@@ -108,10 +113,10 @@ impl Facts {
             news.deleted = !self.deleted;
             self.deleted = true;
         }
-        if event.kind == Kind::SessionUpdated && event.completed && self.completed.is_none() {
+        if event.kind == Kind::SessionUpdated && event.completed && !self.completed {
             let at = event.at.unwrap_or(received_at).min(received_at);
-            self.completed = Some(Completion { at, cost: event.cost });
-            news.completed = self.completed;
+            self.completed = true;
+            news.completed = Some(Completion { at, cost: event.cost });
         }
         news
     }

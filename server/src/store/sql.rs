@@ -8,10 +8,12 @@
 
 mod answers;
 mod deliveries;
+mod finalize;
 mod lifecycle;
 mod messages;
 mod nodes;
 mod outbox;
+mod provider_events;
 mod rows;
 mod sessions;
 mod timeline;

@@ -52,6 +52,7 @@ fn read(message: &Value) -> Option<ProviderEvent> {
         at: instant(message.get("timestamp"))
             .or_else(|| instant(session.or(chat)?.get("updatedAt"))),
         began_at: instant(session.and_then(|session| session.get("createdAt"))),
+        visitor_messages: session.and_then(visitor_messages),
         chat: text(chat, "id"),
     })
 }
@@ -76,6 +77,13 @@ fn instant(value: Option<&Value>) -> Option<u64> {
     };
     // What lies beyond the year 9999 is no instant, and no database takes it.
     u64::try_from(ms).ok().filter(|ms| *ms < 253_402_300_800_000)
+}
+
+/// How many messages of a session are the visitor's.
+fn visitor_messages(session: &Value) -> Option<u32> {
+    let messages = session.get("messages")?.as_array()?;
+    let role = |message: &&Value| message.get("role").and_then(Value::as_str) == Some("user");
+    u32::try_from(messages.iter().filter(role).count()).ok()
 }
 
 /// What a session cost, in USD: its `cost`, or else the sum of its `costs`.

@@ -98,6 +98,18 @@ pub enum Encoding {
     Base64,
 }
 
+impl Credential {
+    /// What must not be written down.
+    #[must_use]
+    pub fn secret(&self) -> &SecretString {
+        match self {
+            Self::Secret { secret } => secret,
+            Self::Bearer { token, .. } => token,
+            Self::Hmac(hmac) => &hmac.secret_key,
+        }
+    }
+}
+
 fn yes() -> bool {
     true
 }
