@@ -227,6 +227,19 @@ impl App {
         })
     }
 
+    /// The path that an organization's provider sends its webhooks to, once there is a credential
+    /// to check them with.
+    ///
+    /// # Errors
+    /// The store's failure.
+    pub async fn webhook_path(&self) -> Result<Option<String>, StoreError> {
+        if self.settings.vapi.webhooks.is_empty() {
+            return Ok(None);
+        }
+        let path = self.store.webhook_path("default").await?;
+        Ok(path.map(|path| format!("/webhooks/vapi/{path}")))
+    }
+
     /// From now on not ready: a stop is under way.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);

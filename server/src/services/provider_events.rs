@@ -40,7 +40,7 @@ impl ProviderEvents {
     /// [`Refusal::NotFound`] when nobody's.
     pub async fn target(&self, path: &str) -> Result<WebhookTarget, Refusal> {
         let target = self.store.webhook_target(path).await.map_err(later)?;
-        target.ok_or(Refusal::NotFound("address"))
+        target.ok_or(Refusal::NotFound("webhook"))
     }
 
     /// Takes one delivery in. When this returns, what it says survives everything.

@@ -57,7 +57,7 @@ pub enum Outcome {
     Waiting,
     /// Its log takes note of it.
     Applied,
-    /// It finalised its log.
+    /// It finalised its log, or made known one that had been completed already.
     Finalized,
 }
 

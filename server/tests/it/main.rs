@@ -12,6 +12,8 @@ mod crash;
 #[cfg(test)]
 mod embed;
 #[cfg(test)]
+mod hooks;
+#[cfg(test)]
 mod leaving;
 #[cfg(test)]
 mod lifecycle;
@@ -19,6 +21,8 @@ mod lifecycle;
 mod model_faults;
 #[cfg(test)]
 mod operations;
+#[cfg(test)]
+mod reconcile;
 #[cfg(test)]
 mod repetition;
 #[cfg(test)]

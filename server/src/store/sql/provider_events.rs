@@ -120,7 +120,16 @@ fn record(tx: &mut dyn Transaction, new: &NewProviderEvent) -> Result<Delivered>
     }
     let outcome = match find(tx, new)? {
         None => Outcome::Waiting,
-        Some(mut session) => apply(tx, &mut session, event, Some(&new.rule), new.now)?,
+        Some(mut session) => {
+            apply(tx, &mut session, event, new.now)?;
+            // Completed by this event, or by one that had waited for it.
+            let completed = session.finalized_at.is_none() && known(tx, &session)?.completed;
+            if completed && finalize(tx, &mut session, &new.rule, new.now)? {
+                Outcome::Finalized
+            } else {
+                Outcome::Applied
+            }
+        }
     };
     tx.execute(
         "UPDATE provider_events SET outcome = $3 WHERE organization_id = $1 AND digest = $2",
@@ -205,7 +214,7 @@ fn create(
 }
 
 /// Applies events that came before their session was known by the provider's id. One of them may
-/// complete it; then the next round of `finalize_ended` counts its minutes.
+/// complete it; unless the caller finalises it, the next round of `finalize_ended` does.
 pub(super) fn apply_waiting(
     tx: &mut dyn Transaction,
     session: &mut SessionRecord,
@@ -225,10 +234,10 @@ pub(super) fn apply_waiting(
     )?;
     for row in waiting {
         let kept: Kept = from_json("provider's event", &row.text(1)?)?;
-        let outcome = apply(tx, session, &kept.event, None, now)?;
+        apply(tx, session, &kept.event, now)?;
         tx.execute(
             "UPDATE provider_events SET outcome = $3 WHERE organization_id = $1 AND digest = $2",
-            args![&session.organization, row.text(0)?, outcome.name()],
+            args![&session.organization, row.text(0)?, Outcome::Applied.name()],
         )?;
     }
     Ok(())
@@ -239,9 +248,8 @@ fn apply(
     tx: &mut dyn Transaction,
     session: &mut SessionRecord,
     event: &ProviderEvent,
-    rule: Option<&Rule>,
     now: u64,
-) -> Result<Outcome> {
+) -> Result<()> {
     let mut facts = known(tx, session)?;
     let news = facts.apply(event, now);
     let detail = json!({ "type": event.name, "chat": event.chat, "at": event.at });
@@ -249,7 +257,7 @@ fn apply(
     if news.activated {
         happen(tx, session, Happening::Began, now)?;
     }
-    let Some(completion) = news.completed else { return Ok(Outcome::Applied) };
+    let Some(completion) = news.completed else { return Ok(()) };
     // Of a session that another client led, only the provider knows what was said.
     tx.execute(
         "UPDATE sessions SET visitor_messages = $2 WHERE id = $1 AND visitor_messages = 0",
@@ -258,10 +266,7 @@ fn apply(
     complete(tx, &session.id, Said { completion, source: "webhook" })?;
     let at = completion.at.max(session.last_activity_at).min(now);
     happen(tx, session, Happening::ProviderClosed, at)?;
-    match rule {
-        Some(rule) if finalize(tx, session, rule, now)? => Ok(Outcome::Finalized),
-        _ => Ok(Outcome::Applied),
-    }
+    Ok(())
 }
 
 /// What is known of a session from its provider.
