@@ -18,7 +18,7 @@ const BATCH: u32 = 100;
 /// How many sessions' providers are asked in one round: bounds how long the others wait.
 const ASKED_AT_ONCE: u32 = 20;
 
-/// After how many attempts a session is settled without its provider, in about a day and a half.
+/// After how many attempts a session is settled without its provider, in about a day.
 const MAX_ATTEMPTS: u32 = 8;
 
 /// Settles sessions. Clones share everything.
@@ -62,6 +62,8 @@ impl Reconcile {
             let now = self.clock.now_ms();
             let settled =
                 self.store.finalize_ended(self.rule, now, self.patience_ms, BATCH).await?;
+            metrics::counter!("banter_sessions_finalized_total", "source" => "ended")
+                .increment(settled as u64);
             if settled < BATCH as usize {
                 break;
             }

@@ -84,7 +84,9 @@ fn save(tx: &mut dyn Transaction, session: &SessionRecord, now: u64) -> Result<(
     tx.execute(
         "UPDATE sessions SET status = $2, active_at = $3, last_activity_at = $4, leave_at = $5,
                 leave_reason = $6, ended_at = $7, end_reason = $8, provider_session = $9,
-                due_at = $10, attend_at = $11
+                due_at = $10, attend_at = $11,
+                -- What failed while the provider was to be told says nothing about what is next.
+                attempts = CASE WHEN status = $2 THEN attempts ELSE 0 END
          WHERE id = $1",
         args![
             session.id.as_str(),
