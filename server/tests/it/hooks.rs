@@ -288,6 +288,25 @@ async fn the_same_thing_many_times_at_once_happens_once() {
 }
 
 #[tokio::test]
+async fn an_event_that_races_the_opening_is_not_lost() {
+    let server = server().await;
+    let url = server.webhook();
+    for number in 0..60 {
+        let id = server.vapi_session(None).await;
+        let provider_session = format!("v{number}");
+        // Nothing in it says that it is ours.
+        let event = completed(&provider_session, 0.5);
+        let (_, delivered) =
+            tokio::join!(server.opened(&id, &provider_session), server.deliver(&url, &event));
+        assert_eq!(delivered.0, 200);
+    }
+    server.app.reconcile.tick().await.unwrap();
+    assert_eq!(server.count("provider_events WHERE outcome = 'waiting'"), 0);
+    assert_eq!(server.count("sessions WHERE finalized_at IS NULL"), 0);
+    assert_eq!(server.count("usage_records WHERE cost = '0.5'"), 60);
+}
+
+#[tokio::test]
 async fn only_a_widgets_own_address_begins_logs() {
     let server = server().await;
     let foreign = json!({"type": "session.created", "session": {
