@@ -307,6 +307,22 @@ async fn an_event_that_races_the_opening_is_not_lost() {
 }
 
 #[tokio::test]
+async fn a_session_that_was_opened_anew_is_not_ended_by_its_former_self() {
+    let server = server().await;
+    let url = server.webhook();
+    let id = server.vapi_session(Some("old")).await;
+    // Vapi lost it; the next one has the same name, and is heard of before its answer comes.
+    server.deliver(&url, &created("new", &id)).await;
+    let mut former = completed("old", 0.5);
+    former["session"]["name"] = id.as_str().into();
+    server.opened(&id, "new").await;
+    server.deliver(&url, &former).await;
+    assert_eq!(log(&server), "active||||0|0|0|1");
+    server.deliver(&url, &completed("new", 0.25)).await;
+    assert_eq!(log(&server), "ended|provider_ended|0.25|webhook|1|1|1|1");
+}
+
+#[tokio::test]
 async fn only_a_widgets_own_address_begins_logs() {
     let server = server().await;
     let foreign = json!({"type": "session.created", "session": {

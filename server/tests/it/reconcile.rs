@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use banter_engine::turn::Turn;
 use banter_server::domain::assistant::Assistant;
 use banter_server::providers::{Ask, ModelError, Opening, Provider, ProviderSession, ReplyStream};
+use banter_server::services::lifecycle::Lifecycle;
 use banter_server::services::reconcile::Reconcile;
 use std::sync::{Arc, Mutex};
 
@@ -67,7 +68,9 @@ async fn ended() -> (Server, Arc<Scripted>, Reconcile) {
     chat.end().await;
     let provider = Arc::new(Scripted::default());
     let reconcile = reconciler(&server, &provider);
-    server.app.lifecycle.tick().await.unwrap();
+    let lifecycle = Lifecycle { provider: provider.clone(), ..server.app.lifecycle.clone() };
+    lifecycle.tick().await.unwrap();
+    assert_eq!(provider.asked(), ["close v1"]);
     assert_eq!(server.value("SELECT status FROM sessions"), "ended");
     (server, provider, reconcile)
 }

@@ -45,7 +45,7 @@ pub(super) fn happen(
     if session.phase == Phase::Ended && before.phase == Phase::Ending {
         timeline::note(tx, id, now, "closed", &json!({}))?;
     }
-    if session.provider_session.is_some() && before.provider_session.is_none() {
+    if session.provider_session != before.provider_session {
         // What the provider said of its session before we knew that it is ours.
         provider_events::apply_waiting(tx, session, now)?;
     }
