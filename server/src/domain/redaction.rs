@@ -87,11 +87,13 @@ impl Redactor {
     /// `text` without secrets and of bounded length.
     #[must_use]
     pub fn text(&self, text: &str) -> String {
-        let mut clean = text.to_owned();
+        let kept = beginning(text);
+        let mut clean = kept.to_owned();
         for secret in &self.known {
             clean = clean.replace(secret.expose_secret(), MASK);
         }
-        cut(text::mask(&clean, is_secret_name), MAX_TEXT)
+        let clean = cut(text::mask(&clean, is_secret_name), MAX_TEXT);
+        if kept.len() < text.len() && !clean.ends_with(CUT) { clean + CUT } else { clean }
     }
 
     fn value(&self, value: &Value, depth: usize, budget: &mut Budget) -> Value {
@@ -130,6 +132,9 @@ impl Redactor {
 
     /// A text that may itself hold JSON: the arguments of a tool call, for one.
     fn kept_text(&self, text: &str, depth: usize, budget: &mut Budget) -> String {
+        if budget.bytes == 0 {
+            return CUT.to_owned();
+        }
         let inner = text.trim_start();
         let parsed = (inner.starts_with(['{', '[', '"']) && depth < MAX_DEPTH)
             .then(|| serde_json::from_str::<Value>(inner).ok())
@@ -166,6 +171,17 @@ fn is_empty(value: &Value) -> bool {
         Value::Object(entries) => entries.is_empty(),
         Value::Number(_) => false,
     }
+}
+
+/// As much of a text as can matter to what is kept of it. It ends before a word, so that no secret
+/// is cut in two and then not known by its looks.
+fn beginning(text: &str) -> &str {
+    const ENOUGH: usize = 4 * MAX_TEXT;
+    if text.len() <= ENOUGH {
+        return text;
+    }
+    let end = (0..=ENOUGH).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    &text[..text[..end].rfind(text::is_separator).unwrap_or(0)]
 }
 
 fn cut(mut text: String, max: usize) -> String {
@@ -216,6 +232,13 @@ mod tests {
         let wide = Value::Array(vec![json!("x".repeat(300)); 6_000]);
         let stored = redactor.json(&wide).to_string();
         assert!(stored.len() < 2 * MAX_TOTAL + 6_000 * (CUT.len() + 3), "{}", stored.len());
+        // A secret that lies across the end of what is looked at.
+        let text = format!("{}known-secret-of-ours", "sk-0123456789abcdef0123456789 ".repeat(545));
+        for pad in 0..40 {
+            let text = format!("{}{text}{}", "-".repeat(pad), " ".repeat(100));
+            let stored = Redactor::new(["known-secret-of-ours".to_owned().into()]).text(&text);
+            assert!(!stored.contains("known") && !stored.contains("sk-"), "{pad}: {stored}");
+        }
         let deep = (0..100).fold(json!("end"), |inner, _| json!([inner]));
         let stored = redactor.json(&deep).to_string();
         assert!(stored.contains(CUT) && stored.len() < 100, "{stored}");

@@ -79,7 +79,8 @@ enum Announced {
     Scheme,
 }
 
-fn is_separator(c: char) -> bool {
+/// What stands between words.
+pub(super) fn is_separator(c: char) -> bool {
     c.is_whitespace() || "\"'`,;&?=:()<>{}[]|\\#".contains(c)
 }
 
@@ -98,6 +99,8 @@ fn looks_like_key(word: &str) -> bool {
     // Behind a slash or an at sign as well: a key in an address.
     twilio
         || lower.split(['/', '@']).any(|part| {
+            // As in `**key**`.
+            let part = part.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
             part.len() >= MIN_KEY && PREFIXES.iter().any(|prefix| part.starts_with(prefix))
         })
 }
@@ -154,6 +157,7 @@ mod tests {
             ("AC0123456789abcdef0123456789abcdef", "#"),
             ("http://u:p@h/x", "http://#@h/x"),
             ("mail fern@example.com", "mail fern@example.com"),
+            ("**sk-abcdef0123456**", "#"),
             ("a -----BEGIN X-----\nabc", "a #"),
             ("Authorization is https://h/sk-abcdef0123456", "Authorization is https:#"),
         ] {
