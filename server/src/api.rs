@@ -7,6 +7,7 @@ mod embed;
 mod error;
 mod extract;
 mod health;
+mod hooks;
 mod limits;
 mod openapi;
 mod owner;
@@ -74,6 +75,9 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v1/webhooks/{webhook}/replay",                post(owner::webhooks::replay_since))
         .layer(from_fn(owner::never_cached));
 
+    // Providers. The address is a secret and each delivery proves itself on top of it.
+    let hooks = Router::new().route("/webhooks/vapi/{path}", post(hooks::vapi));
+
     // Operators.
     let system = Router::new()
         .route("/healthz",      get(health::alive))
@@ -84,6 +88,7 @@ pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .merge(visitor)
         .merge(owner)
+        .merge(hooks)
         .merge(embed)
         .merge(system)
         .fallback(error::not_found)

@@ -4,7 +4,9 @@ use crate::api::{Filled, RateLimits};
 use crate::assets::FrontEnd;
 use crate::clock::{Clock, Entropy, IdSource};
 use crate::domain::origin::Origin;
+use crate::domain::redaction::Redactor;
 use crate::domain::retry::Rules;
+use crate::domain::webhook_auth::Verifier;
 use crate::domain::webhook_url::AllowedHosts;
 use crate::providers::Provider;
 use crate::providers::Providers;
@@ -19,6 +21,8 @@ use crate::services::keys::Keys;
 use crate::services::lifecycle::Lifecycle;
 use crate::services::logs::Logs;
 use crate::services::open_session::OpenSession;
+use crate::services::provider_events::ProviderEvents;
+use crate::services::reconcile::Reconcile;
 use crate::services::retention::Retention;
 use crate::services::signing_key;
 use crate::services::tokens::Tokens;
@@ -53,6 +57,8 @@ pub struct App {
     pub logs: Logs,
     pub exports: Exports,
     pub retention: Retention,
+    pub provider_events: ProviderEvents,
+    pub reconcile: Reconcile,
     pub rate_limits: RateLimits,
     pub filled: Filled,
     pub front_end: Option<FrontEnd>,
@@ -92,6 +98,9 @@ pub enum StartError {
     /// The HTTP client for webhooks.
     #[error("the sender of webhooks: {0}")]
     Sender(#[from] reqwest::Error),
+    /// The credentials of webhooks.
+    #[error("vapi.webhooks: {0}")]
+    Webhooks(String),
     /// The configuration could not be written to the store.
     #[error("the configuration: {0}")]
     Configure(Refusal),
@@ -174,6 +183,23 @@ impl App {
                 allowed: hosts,
             },
             lifecycle,
+            provider_events: ProviderEvents {
+                store: store.clone(),
+                clock: clock.clone(),
+                ids: ids.clone(),
+                verifier: Verifier::new(settings.vapi.webhooks.values())
+                    .map_err(StartError::Webhooks)?,
+                redactor: Redactor::new(settings.secrets()),
+                rule: settings.minutes.chat,
+                max_ms: settings.session.max_minutes * 60_000,
+            },
+            reconcile: Reconcile {
+                store: store.clone(),
+                provider: provider.clone(),
+                clock: clock.clone(),
+                rule: settings.minutes.chat,
+                patience_ms: settings.vapi.reconcile_minutes * 60_000,
+            },
             open_session: OpenSession {
                 store: store.clone(),
                 provider,
@@ -201,6 +227,7 @@ impl App {
         app.tasks.background(deliver.run(app.delivering.subscribe()));
         app.tasks.background(app.exports.clone().work());
         app.tasks.background(app.retention.clone().keep());
+        app.tasks.background(app.reconcile.clone().keep());
         Ok(Started { app, owner_key })
     }
 
@@ -215,6 +242,19 @@ impl App {
             );
             Refusal::Unavailable { retry_after: Duration::from_secs(60) }
         })
+    }
+
+    /// The path that an organization's provider sends its webhooks to, once there is a credential
+    /// to check them with.
+    ///
+    /// # Errors
+    /// The store's failure.
+    pub async fn webhook_path(&self) -> Result<Option<String>, StoreError> {
+        if self.settings.vapi.webhooks.is_empty() {
+            return Ok(None);
+        }
+        let path = self.store.webhook_path("default").await?;
+        Ok(path.map(|path| format!("/webhooks/vapi/{path}")))
     }
 
     /// From now on not ready: a stop is under way.

@@ -62,6 +62,9 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     if let Some(key) = &started.owner_key {
         writeln!(out, "Owner's key (shown this once, keep it): {key}")?;
     }
+    if let Some(path) = started.app.webhook_path().await? {
+        writeln!(out, "Vapi's webhooks: http://{address}{path}")?;
+    }
     writeln!(out, "Demo shop: http://{address}/demo/")?;
     out.flush()?;
     // Before the first request: a signal that comes now must not kill.

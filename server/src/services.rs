@@ -10,6 +10,8 @@ pub mod keys;
 pub mod lifecycle;
 pub mod logs;
 pub mod open_session;
+pub mod provider_events;
+pub mod reconcile;
 pub mod retention;
 pub mod secrets;
 pub mod signing_key;
@@ -46,6 +48,9 @@ pub enum Refusal {
     /// No token, or a bad one.
     #[error("a valid session token is needed")]
     Unauthorized,
+    /// A webhook that does not show that it comes from the provider.
+    #[error("this delivery does not prove where it comes from")]
+    Unproven,
     /// The token's time is over.
     #[error("the session token has expired")]
     TokenExpired,

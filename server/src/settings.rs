@@ -4,6 +4,8 @@
 mod faults;
 
 use crate::domain::assistant::Assistant;
+use crate::domain::minutes::Rule;
+use crate::domain::webhook_auth::Credential;
 use crate::domain::widget::WidgetSettings;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
@@ -29,6 +31,8 @@ pub struct Settings {
     pub answer: Answer,
     pub webhooks: Webhooks,
     pub engine: Engine,
+    pub vapi: Vapi,
+    pub minutes: Minutes,
     pub accounts: BTreeMap<String, Account>,
     pub campaigns: BTreeMap<String, Campaign>,
     pub retention: Retention,
@@ -108,6 +112,7 @@ pub struct Limits {
     pub connections_per_address: usize,
     pub request_seconds: u64,
     pub body_bytes: usize,
+    pub webhook_bytes: usize,
     pub message_chars: u32,
     pub messages_per_session: u32,
     pub sessions_per_minute_per_address: u32,
@@ -151,6 +156,21 @@ pub struct Webhooks {
     pub max_attempts: u32,
     pub disable_after_hours: u64,
     pub keep_days: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every setting is documented once, in banter.sample.toml")]
+pub struct Vapi {
+    pub reconcile_minutes: u64,
+    pub webhooks: BTreeMap<String, Credential>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every setting is documented once, in banter.sample.toml")]
+pub struct Minutes {
+    pub chat: Rule,
 }
 
 /// One OpenAI-compatible model server.
@@ -255,5 +275,13 @@ impl Settings {
             figment.extract().map_err(|error| SettingsError::Unreadable(Box::new(error)))?;
         let faults = faults::faults(&settings);
         if faults.is_empty() { Ok(settings) } else { Err(SettingsError::Refused(faults)) }
+    }
+
+    /// Every secret in these settings, so that none is written down when somebody sends it back.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<SecretString> {
+        let webhooks = self.vapi.webhooks.values().map(|credential| credential.secret().clone());
+        let models = self.engine.connections.values().map(|connection| connection.api_key.clone());
+        webhooks.chain(models).collect()
     }
 }

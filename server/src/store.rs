@@ -13,11 +13,16 @@ pub mod keys;
 pub mod logs;
 mod migrations;
 mod postgres;
+mod provider_events;
 mod sql;
 mod sqlite;
 
 pub mod webhooks;
 
+pub use provider_events::{
+    Delivered, NewProviderEvent, Outcome, ProviderEventRepository, Settlement, Unconfirmed,
+    WebhookTarget,
+};
 pub use sql::SqlStore;
 pub use webhooks::{OutboxRepository, WebhookRepository};
 
@@ -353,6 +358,7 @@ pub trait Store:
     + keys::KeyRepository
     + logs::LogRepository
     + exports::ExportRepository
+    + ProviderEventRepository
 {
     /// Whether the store takes writes now.
     async fn ping(&self) -> Result<()>;

@@ -106,6 +106,7 @@ fn code(refusal: &Refusal) -> &'static str {
         Refusal::WidgetDisabled      => codes::WIDGET_DISABLED,
         Refusal::OriginNotAllowed    => codes::ORIGIN_NOT_ALLOWED,
         Refusal::Unauthorized        => codes::UNAUTHORIZED,
+        Refusal::Unproven            => codes::UNAUTHORIZED,
         Refusal::TokenExpired        => codes::TOKEN_EXPIRED,
         Refusal::Forbidden           => codes::FORBIDDEN,
         Refusal::KeyNeeded           => codes::UNAUTHORIZED,
@@ -131,6 +132,7 @@ fn status(refusal: &Refusal) -> StatusCode {
         Refusal::Invalid { .. }       => StatusCode::BAD_REQUEST,
         Refusal::Unauthorized
         | Refusal::KeyNeeded
+        | Refusal::Unproven
         | Refusal::TokenExpired       => StatusCode::UNAUTHORIZED,
         Refusal::OriginNotAllowed
         | Refusal::NotPermitted(_)

@@ -132,7 +132,12 @@ impl FromRequest<Arc<App>> for Leaver {
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, ApiError> {
         let (mut parts, body) = request.into_parts();
-        let bytes = read_body(Request::from_parts(parts.clone(), body), app).await?;
+        let bytes = read_body(
+            Request::from_parts(parts.clone(), body),
+            app,
+            app.settings.limits.body_bytes,
+        )
+        .await?;
         let end: EndSession =
             if bytes.is_empty() { EndSession::default() } else { from_json(&bytes)? };
         let token = bearer(&parts.headers).map(str::to_owned).or(end.token);
@@ -178,7 +183,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Json<T> {
         if !is_json {
             return Err(Refusal::UnsupportedMediaType.into());
         }
-        Ok(Self(from_json(&read_body(request, app).await?)?))
+        Ok(Self(from_json(&read_body(request, app, app.settings.limits.body_bytes).await?)?))
     }
 }
 
@@ -199,19 +204,18 @@ fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
     Ok(value)
 }
 
-async fn read_body(request: Request, app: &App) -> Result<Bytes, ApiError> {
-    let too_large = || {
-        Refusal::TooLarge(format!("a body has at most {} bytes", app.settings.limits.body_bytes))
-    };
+/// A body of at most `max` bytes, sent within bounded time.
+pub(super) async fn read_body(request: Request, app: &App, max: usize) -> Result<Bytes, ApiError> {
+    let too_large = || Refusal::TooLarge(format!("a body has at most {max} bytes"));
     // A length that is announced needs not be read to be refused.
     let announced = request
         .headers()
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > app.settings.limits.body_bytes) {
+    if announced.is_some_and(|length| length > max) {
         return Err(too_large().into());
     }
-    let body = Limited::new(request.into_body(), app.settings.limits.body_bytes).collect();
+    let body = Limited::new(request.into_body(), max).collect();
     let limit = Duration::from_secs(app.settings.limits.request_seconds);
     match tokio::time::timeout(limit, body).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),

@@ -1,6 +1,7 @@
-//! `GET /openapi.json`: the visitor and owner APIs, described by the same types that serve it.
+//! `GET /openapi.json`: the visitor and the owner API and the webhooks we take, described by the
+//! same types that serve them.
 
-use super::{owner, visitor};
+use super::{hooks, owner, visitor};
 use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
@@ -44,6 +45,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
         owner::exports::cancel,
         owner::exports::file,
         owner::exports::remove,
+        hooks::vapi,
     ),
     modifiers(&Credentials)
 )]

@@ -106,6 +106,8 @@ pub enum Happening {
     },
     /// Somebody ends it now.
     End(EndReason),
+    /// The provider says that it runs the session.
+    Began,
     /// The provider opened its own session.
     Opened(String),
     /// The provider's own session is over, or there is none any more.
@@ -188,6 +190,12 @@ impl SessionRecord {
                 self.end(now, reason);
                 Change::Ended
             }
+            Happening::Began if self.phase == Phase::Pending => {
+                self.phase = Phase::Active;
+                self.active_at = Some(now);
+                Change::Activated
+            }
+            Happening::Began => Change::None,
             Happening::Opened(id) => {
                 let is_news = self.provider_session.as_ref() != Some(&id);
                 self.provider_session = Some(id);

@@ -3,6 +3,7 @@
 use super::Settings;
 use crate::domain::assistant::Assistant;
 use crate::domain::origin::Origin;
+use crate::domain::webhook_auth::Verifier;
 use crate::domain::webhook_url::AllowedHosts;
 use banter_engine::assistant::ModelChoice;
 use banter_shared::ids::is_valid_id;
@@ -17,9 +18,24 @@ pub(super) fn faults(settings: &Settings) -> Vec<String> {
     webhooks(settings, &mut faults);
     connections(settings, &mut faults);
     assistants(settings, &mut faults);
+    vapi_webhooks(settings, &mut faults);
     campaigns(settings, &mut faults);
     widgets(settings, &mut faults);
     faults
+}
+
+fn vapi_webhooks(settings: &Settings, faults: &mut Vec<String>) {
+    for (name, credential) in &settings.vapi.webhooks {
+        if let Err(sentence) = Verifier::new([credential]) {
+            faults.push(format!("vapi.webhooks.{name}: {sentence}"));
+        }
+    }
+    if !(1..=1440).contains(&settings.vapi.reconcile_minutes) {
+        faults.push("vapi.reconcile_minutes must be from 1 minute to a day".into());
+    }
+    for (field, sentence) in settings.minutes.chat.faults() {
+        faults.push(format!("minutes.chat.{field} {sentence}"));
+    }
 }
 
 fn campaigns(settings: &Settings, faults: &mut Vec<String>) {
@@ -93,6 +109,7 @@ fn limits(settings: &Settings, faults: &mut Vec<String>) {
         ("connections_per_address", limits.connections_per_address as u64),
         ("request_seconds", limits.request_seconds),
         ("body_bytes", limits.body_bytes as u64),
+        ("webhook_bytes", limits.webhook_bytes as u64),
         ("message_chars", limits.message_chars.into()),
         ("messages_per_session", limits.messages_per_session.into()),
         ("sessions_per_minute_per_address", limits.sessions_per_minute_per_address.into()),

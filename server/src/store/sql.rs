@@ -9,12 +9,14 @@
 mod answers;
 mod deliveries;
 mod exports;
+mod finalize;
 mod keys;
 mod lifecycle;
 mod logs;
 mod messages;
 mod nodes;
 mod outbox;
+mod provider_events;
 mod rows;
 mod sessions;
 mod timeline;

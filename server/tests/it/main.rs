@@ -14,6 +14,8 @@ mod embed;
 #[cfg(test)]
 mod exports;
 #[cfg(test)]
+mod hooks;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod leaving;
@@ -25,6 +27,8 @@ mod logs;
 mod model_faults;
 #[cfg(test)]
 mod operations;
+#[cfg(test)]
+mod reconcile;
 #[cfg(test)]
 mod repetition;
 #[cfg(test)]

@@ -46,6 +46,15 @@ fn unsafe_or_senseless_settings_are_refused_with_the_reason() {
         ("[accounts.acme]\nname = \"Acme\"\nexports = [\"pdf\"]", "contains `pdf`"),
         ("[campaigns.spring]\nname = \"Spring\"\naccount = \"acme\"", "names the account `acme`"),
         ("[limits]\nowner_requests_per_minute_per_key = 0", "would refuse"),
+        ("[limits]\nwebhook_bytes = 0", "would refuse"),
+        ("[vapi]\nreconcile_minutes = 0", "vapi.reconcile_minutes"),
+        ("[vapi.webhooks.x]\ntype = \"secret\"\nsecret = \"sk-1\"", "could be guessed"),
+        ("[vapi.webhooks.x]\ntype = \"magic\"", "unknown variant"),
+        (
+            "[vapi.webhooks.x]\ntype = \"hmac\"\nsecret_key = \"0123456789abcdef\"\npayload_format = \"{timestamp}\"",
+            "vapi.webhooks.x: payload_format must hold {body}",
+        ),
+        ("[minutes.chat]\nrate = \"-1\"", "minutes.chat.rate"),
         ("[sevrer]\nlisten = \"127.0.0.1:1\"", "unknown field"),
     ] {
         let said = refusal(settings);
@@ -69,4 +78,36 @@ fn the_sample_says_what_a_connection_defaults_to() {
     ] {
         assert!(SAMPLE.contains(&format!("#   {name} = {value} ")), "{name} = {value}");
     }
+}
+
+#[test]
+fn the_sample_says_what_a_webhooks_credential_defaults_to() {
+    use banter_server::domain::webhook_auth::Credential;
+    let folder = tempfile::tempdir().unwrap();
+    // The sample's own lines, with secrets filled in.
+    let (_, rest) = SAMPLE.split_once("#   [vapi.webhooks.main]").unwrap();
+    let (lines, _) = rest.split_once("\n[vapi.webhooks]").unwrap();
+    let written = format!("#   [vapi.webhooks.main]{lines}")
+        .lines()
+        .map(|line| line.trim_start_matches('#').trim_start().replace("\"\"   ", "\"\""))
+        .map(|line| {
+            let secret = ["secret = ", "token = ", "secret_key = "];
+            let is_secret = secret.iter().any(|name| line.starts_with(name));
+            if is_secret { line.replace("\"\"", "\"0123456789abcdef\"") } else { line }
+        })
+        .collect::<Vec<_>>()
+        .join("\n");
+    let bare = "
+        [vapi.webhooks.main]\ntype = \"secret\"\nsecret = \"0123456789abcdef\"
+        [vapi.webhooks.token]\ntype = \"bearer\"\ntoken = \"0123456789abcdef\"
+        [vapi.webhooks.signed]\ntype = \"hmac\"\nsecret_key = \"0123456789abcdef\"";
+    let read =
+        |text: &str| load(&folder.path().join("banter.toml"), "", text).unwrap().vapi.webhooks;
+    let (mut written, bare) = (read(&written), read(bare));
+    // What is signed has a default that depends on another field, so it is not filled in.
+    if let Some(Credential::Hmac(hmac)) = written.get_mut("signed") {
+        assert_eq!(hmac.payload_format.take().as_deref(), Some("{timestamp}.{body}"));
+    }
+    assert_eq!(format!("{written:?}"), format!("{bare:?}"));
+    assert_eq!(bare.len(), 3);
 }

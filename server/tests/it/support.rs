@@ -5,7 +5,9 @@ pub(crate) mod database;
 pub(crate) mod model;
 pub(crate) mod owner;
 pub(crate) mod receiver;
+pub(crate) mod rows;
 pub(crate) mod visitor;
+pub(crate) mod webhook;
 
 use banter_server::app::App;
 use banter_server::clock::{ManualClock, SystemEntropy};

@@ -133,6 +133,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         Just(Happening::Answered),
         (reason.clone(), 0_u64..100_000).prop_map(|(reason, grace_ms)| left(reason, grace_ms)),
         reason.prop_map(Happening::End),
+        Just(Happening::Began),
         "[ab]".prop_map(Happening::Opened),
         Just(Happening::ProviderClosed),
         Just(Happening::Tick),

@@ -1,7 +1,7 @@
 //! What follows from a change of a session: its row, its timeline, what others are told.
 
 use super::super::{Notice, Result};
-use super::{Transaction, args, outbox, timeline};
+use super::{Transaction, args, outbox, provider_events, timeline};
 use crate::domain::session::{Change, Happening, Phase, SessionRecord};
 use banter_shared::session::EndReason;
 use serde_json::json;
@@ -45,6 +45,10 @@ pub(super) fn happen(
     if session.phase == Phase::Ended && before.phase == Phase::Ending {
         timeline::note(tx, id, now, "closed", &json!({}))?;
     }
+    if session.provider_session != before.provider_session {
+        // What the provider said of its session before we knew that it is ours.
+        provider_events::apply_waiting(tx, session, now)?;
+    }
     Ok(change)
 }
 
@@ -69,12 +73,20 @@ fn ended(
 /// Writes a session's row.
 fn save(tx: &mut dyn Transaction, session: &SessionRecord, now: u64) -> Result<()> {
     let due_at = session.ended.is_none().then(|| session.deadline().0);
-    // Ending is a state to get out of: somebody has to tell the provider.
-    let attend_at = (session.phase == Phase::Ending).then_some(now);
+    // Ending is a state to get out of: somebody has to tell the provider. An ended session has to be
+    // finalised.
+    let to_attend = match session.phase {
+        Phase::Ending => true,
+        Phase::Ended => session.finalized_at.is_none(),
+        Phase::Pending | Phase::Active => false,
+    };
+    let attend_at = to_attend.then_some(now);
     tx.execute(
         "UPDATE sessions SET status = $2, active_at = $3, last_activity_at = $4, leave_at = $5,
                 leave_reason = $6, ended_at = $7, end_reason = $8, provider_session = $9,
-                due_at = $10, attend_at = $11
+                due_at = $10, attend_at = $11,
+                -- What failed while the provider was to be told says nothing about what is next.
+                attempts = CASE WHEN status = $2 THEN attempts ELSE 0 END
          WHERE id = $1",
         args![
             session.id.as_str(),

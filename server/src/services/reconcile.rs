@@ -1,0 +1,130 @@
+//! Settling sessions: what the engine ran at once; what a provider ran when it confirms the end;
+//! and when its webhook does not come, by asking. Seed 000 loses such sessions; here every one is
+//! logged and counted, and its log says that the webhook seems not to be configured.
+
+use crate::clock::Clock;
+use crate::domain::minutes::Rule;
+use crate::providers::Provider;
+use crate::store::{Result, Settlement, Store, Unconfirmed};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often the clock is looked at.
+const TICK: Duration = Duration::from_secs(1);
+
+/// How many sessions are finalised in one transaction: bounds how long it lasts.
+const BATCH: u32 = 100;
+
+/// How many sessions' providers are asked in one round: bounds how long the others wait.
+const ASKED_AT_ONCE: u32 = 20;
+
+/// After how many attempts a session is settled without its provider, in about a day.
+const MAX_ATTEMPTS: u32 = 8;
+
+/// Settles sessions. Clones share everything.
+#[derive(Clone)]
+pub struct Reconcile {
+    /// Where sessions are kept.
+    pub store: Arc<dyn Store>,
+    /// Who is asked.
+    pub provider: Arc<dyn Provider>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// How a chat is counted.
+    pub rule: Rule,
+    /// How long a completion event may take, in milliseconds.
+    pub patience_ms: u64,
+}
+
+impl Reconcile {
+    /// For as long as the server runs: settles what is due. Any number of servers may do this on
+    /// one database; each session is claimed by one of them.
+    pub async fn keep(self) {
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            if let Err(error) = self.tick().await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "ended sessions could not be settled; trying again"
+                );
+            }
+        }
+    }
+
+    /// One round of [`Reconcile::keep`].
+    ///
+    /// # Errors
+    /// The store's failure.
+    pub async fn tick(&self) -> Result<()> {
+        loop {
+            let now = self.clock.now_ms();
+            let settled =
+                self.store.finalize_ended(self.rule, now, self.patience_ms, BATCH).await?;
+            metrics::counter!("banter_sessions_finalized_total", "source" => "ended")
+                .increment(settled as u64);
+            if settled < BATCH as usize {
+                break;
+            }
+        }
+        let now = self.clock.now_ms();
+        for session in self.store.claim_unconfirmed(now, self.patience_ms, ASKED_AT_ONCE).await? {
+            self.ask(&session).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks a provider about one session. What stays unclear is offered again by the store later.
+    async fn ask(&self, session: &Unconfirmed) -> Result<()> {
+        let found = self.provider.look_up(&session.assistant, &session.provider_session).await;
+        let last = session.attempts + 1 >= MAX_ATTEMPTS;
+        let settlement = match found {
+            Ok(Some(known)) if known.completed => Settlement::Reconciled { cost: known.cost },
+            Ok(None) => Settlement::Unknown,
+            Ok(Some(_)) => {
+                // It goes on over there although it is over here: it was not told, or did not hear.
+                let told = self.provider.close(&session.assistant, &session.provider_session).await;
+                if let Err(error) = told {
+                    self.warn(session, &error);
+                }
+                if !last {
+                    return Ok(());
+                }
+                Settlement::Unknown
+            }
+            Err(error) => {
+                self.warn(session, &error);
+                if error.retryable() && !last {
+                    return Ok(());
+                }
+                Settlement::Unknown
+            }
+        };
+        let now = self.clock.now_ms();
+        if self.store.settle(&session.session, settlement, self.rule, now).await? {
+            let source = match settlement {
+                Settlement::Reconciled { .. } => "reconciled",
+                Settlement::Unknown => "none",
+            };
+            metrics::counter!("banter_sessions_finalized_total", "source" => source).increment(1);
+            if source == "reconciled" {
+                tracing::warn!(
+                    session = %session.session,
+                    "the provider completed a session and its webhook did not come: are \
+                     session.created and session.updated in the assistant's server messages?"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn warn(&self, session: &Unconfirmed, error: &crate::providers::ModelError) {
+        tracing::warn!(
+            session = %session.session,
+            attempts = session.attempts + 1,
+            error = error as &dyn std::error::Error,
+            "the provider could not be asked about a session that is over"
+        );
+    }
+}

@@ -1,0 +1,200 @@
+//! Sessions that no webhook completes, and those that nobody has to be asked about.
+
+use crate::support::webhook::{completed, server};
+use crate::support::{Server, eventually};
+use async_trait::async_trait;
+use banter_engine::turn::Turn;
+use banter_server::domain::assistant::Assistant;
+use banter_server::providers::{Ask, ModelError, Opening, Provider, ProviderSession, ReplyStream};
+use banter_server::services::lifecycle::Lifecycle;
+use banter_server::services::reconcile::Reconcile;
+use std::sync::{Arc, Mutex};
+
+const MINUTE: u64 = 60_000;
+
+/// A provider that says of every session what it is told to say, and remembers what it was asked.
+#[derive(Default)]
+struct Scripted {
+    says: Mutex<Option<Result<Option<ProviderSession>, ModelError>>>,
+    asked: Mutex<Vec<String>>,
+}
+
+impl Scripted {
+    fn will_say(&self, answer: Result<Option<ProviderSession>, ModelError>) {
+        *self.says.lock().unwrap() = Some(answer);
+    }
+
+    fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut *self.asked.lock().unwrap())
+    }
+}
+
+#[async_trait]
+impl Provider for Scripted {
+    async fn open(&self, _: &Assistant, _: Opening<'_>) -> Result<Option<String>, ModelError> {
+        unreachable!()
+    }
+    fn reply(&self, _: &Assistant, ask: Ask<'_>) -> ReplyStream {
+        let _: &[Turn] = ask.history;
+        unreachable!()
+    }
+    fn first_message(&self, _: &Assistant) -> Result<Option<String>, ModelError> {
+        unreachable!()
+    }
+    async fn close(&self, _: &Assistant, session: &str) -> Result<(), ModelError> {
+        self.asked.lock().unwrap().push(format!("close {session}"));
+        Ok(())
+    }
+    async fn look_up(
+        &self,
+        _: &Assistant,
+        session: &str,
+    ) -> Result<Option<ProviderSession>, ModelError> {
+        self.asked.lock().unwrap().push(format!("look up {session}"));
+        self.says.lock().unwrap().clone().unwrap()
+    }
+}
+
+fn reconciler(server: &Server, provider: &Arc<Scripted>) -> Reconcile {
+    Reconcile { provider: provider.clone(), ..server.app.reconcile.clone() }
+}
+
+/// A server with one session of Vapi's that ended a moment ago and whose provider was told.
+async fn ended() -> (Server, Arc<Scripted>, Reconcile) {
+    let server = server().await;
+    let visitor = server.visitor();
+    let chat = visitor.open().await;
+    server.opened(&chat.created.session.id.0, "v1").await;
+    chat.end().await;
+    let provider = Arc::new(Scripted::default());
+    let reconcile = reconciler(&server, &provider);
+    let lifecycle = Lifecycle { provider: provider.clone(), ..server.app.lifecycle.clone() };
+    lifecycle.tick().await.unwrap();
+    assert_eq!(provider.asked(), ["close v1"]);
+    assert_eq!(server.value("SELECT status FROM sessions"), "ended");
+    (server, provider, reconcile)
+}
+
+const SETTLED: &str = "SELECT coalesce(cost, '') || '|' || coalesce(cost_source, '') || '|'
+    || CAST(webhook_missing AS TEXT) || '|' || (SELECT count(*) FROM usage_records) FROM sessions";
+
+fn session(completed: bool) -> Result<Option<ProviderSession>, ModelError> {
+    let cost = Some("0.0375".parse().unwrap());
+    Ok(Some(ProviderSession { completed, updated_at: None, cost }))
+}
+
+#[tokio::test]
+async fn what_no_webhook_completes_is_asked_for_once() {
+    let (server, provider, reconcile) = ended().await;
+    provider.will_say(session(true));
+    reconcile.tick().await.unwrap();
+    server.clock.advance(10 * MINUTE - 1);
+    reconcile.tick().await.unwrap();
+    assert_eq!(provider.asked(), [""; 0], "its webhook still has time");
+    server.clock.advance(1);
+    let others = (0..8).map(|_| reconciler(&server, &provider)).collect::<Vec<_>>();
+    let rounds = others.iter().map(Reconcile::tick);
+    for round in futures_util::future::join_all(rounds).await {
+        round.unwrap();
+    }
+    assert_eq!(provider.asked(), ["look up v1"]);
+    assert_eq!(server.value(SETTLED), "0.0375|reconciled|1|1");
+    assert_eq!(server.count("session_events WHERE kind = 'webhook_missing'"), 1);
+    // The webhook comes after all: the bill stands.
+    server.deliver(&server.webhook(), &completed("v1", 9.0)).await;
+    server.clock.advance(100 * MINUTE);
+    reconcile.tick().await.unwrap();
+    assert_eq!(server.value(SETTLED), "0.0375|reconciled|1|1");
+    assert_eq!(provider.asked(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_webhook_that_came_leaves_nothing_to_ask() {
+    let (server, provider, reconcile) = ended().await;
+    server.deliver(&server.webhook(), &completed("v1", 0.5)).await;
+    server.clock.advance(100 * MINUTE);
+    reconcile.tick().await.unwrap();
+    assert_eq!(provider.asked(), [""; 0]);
+    assert_eq!(server.value(SETTLED), "0.5|webhook|0|1");
+}
+
+#[tokio::test]
+async fn what_goes_on_over_there_is_told_again_and_asked_later() {
+    let (server, provider, reconcile) = ended().await;
+    provider.will_say(session(false));
+    // Each wait is twice the one before.
+    for wait in [10, 10, 20, 40] {
+        server.clock.advance(wait * MINUTE - 1);
+        reconcile.tick().await.unwrap();
+        assert_eq!(provider.asked(), [""; 0], "{wait}");
+        server.clock.advance(1);
+        reconcile.tick().await.unwrap();
+        assert_eq!(provider.asked(), ["look up v1", "close v1"], "{wait}");
+    }
+    assert_eq!(server.value(SETTLED), "||0|0");
+    server.clock.advance(80 * MINUTE);
+    provider.will_say(session(true));
+    reconcile.tick().await.unwrap();
+    assert_eq!(provider.asked(), ["look up v1"]);
+    assert_eq!(server.value(SETTLED), "0.0375|reconciled|1|1");
+}
+
+#[tokio::test]
+async fn what_nobody_knows_is_settled_without_a_cost() {
+    let (server, provider, reconcile) = ended().await;
+    // First it cannot be reached, which proves nothing.
+    provider.will_say(Err(ModelError::Unavailable { cause: "down".into() }));
+    server.clock.advance(10 * MINUTE);
+    reconcile.tick().await.unwrap();
+    assert_eq!(server.value(SETTLED), "||0|0");
+    provider.will_say(Ok(None));
+    server.clock.advance(100 * MINUTE);
+    reconcile.tick().await.unwrap();
+    assert_eq!(server.value(SETTLED), "|none|0|1");
+}
+
+#[tokio::test]
+async fn a_provider_that_stays_away_does_not_keep_a_log_open_for_ever() {
+    let (server, provider, reconcile) = ended().await;
+    provider.will_say(Err(ModelError::Unavailable { cause: "down".into() }));
+    for _ in 0..8 {
+        server.clock.advance(60 * 60 * MINUTE);
+        reconcile.tick().await.unwrap();
+    }
+    assert_eq!(server.value(SETTLED), "|none|0|1");
+    assert!(provider.asked().len() <= 8);
+}
+
+#[tokio::test]
+async fn a_session_the_provider_never_opened_needs_no_asking() {
+    let server = server().await;
+    let visitor = server.visitor();
+    visitor.open().await.end().await;
+    let provider = Arc::new(Scripted::default());
+    let reconcile = reconciler(&server, &provider);
+    reconcile.tick().await.unwrap();
+    assert_eq!(server.value(SETTLED), "||0|0");
+    server.clock.advance(10 * MINUTE);
+    reconcile.tick().await.unwrap();
+    assert_eq!(server.value(SETTLED), "|none|0|1");
+    assert_eq!(provider.asked(), [""; 0]);
+    assert_eq!(server.value("SELECT minutes FROM usage_records"), "0");
+}
+
+#[tokio::test]
+async fn the_engines_sessions_are_settled_when_they_end() {
+    let server = Server::start_with("[minutes.chat]\nrate = \"0.4\"\nstep = \"1\"").await;
+    let visitor = server.visitor();
+    let chat = visitor.open().await;
+    for number in 0..3 {
+        chat.say(&format!("q{number}"), "Hi").await.text().await;
+    }
+    chat.end().await;
+    // The server does this by itself.
+    eventually("it is settled", || server.count("usage_records") == 1).await;
+    assert_eq!(server.value(SETTLED), "|none|0|1");
+    let ledger = "SELECT units || ' ' || unit || ' ' || rate || ' ' || rounding || ' ' || minutes
+                  FROM usage_records";
+    assert_eq!(server.value(ledger), "3 message 0.4 up to 1, at least 0 2");
+    assert_eq!(server.count("session_events WHERE kind = 'finalized'"), 1);
+}
