@@ -18,7 +18,7 @@ mod engine;
 pub mod http;
 pub mod model;
 mod openai;
-mod prompt;
+pub mod prompt;
 mod settings;
 pub mod turn;
 pub mod variables;
