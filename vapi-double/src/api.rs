@@ -37,10 +37,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
             get(assistants::get).patch(assistants::change).delete(assistants::delete),
         )
         .route("/session", get(sessions::list).post(sessions::create))
-        .route(
-            "/session/{id}",
-            get(sessions::get).patch(sessions::change).delete(sessions::delete),
-        )
+        .route("/session/{id}", get(sessions::get).patch(sessions::change).delete(sessions::delete))
         .route("/chat", get(chats::list).post(chats::create))
         .route("/chat/{id}", get(chats::get).delete(chats::delete))
         .fallback(unknown)

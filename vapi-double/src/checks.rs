@@ -5,22 +5,98 @@ use crate::refusal::Refusal;
 use serde_json::{Map, Value};
 
 /// `CreateSessionDTO`.
-pub(crate) const CREATE_SESSION: &[&str] = &["assistant", "assistantId", "assistantOverrides", "customer", "customerId", "expirationSeconds", "messages", "name", "phoneNumber", "phoneNumberId", "squad", "squadId", "status"];
+pub(crate) const CREATE_SESSION: &[&str] = &[
+    "assistant",
+    "assistantId",
+    "assistantOverrides",
+    "customer",
+    "customerId",
+    "expirationSeconds",
+    "messages",
+    "name",
+    "phoneNumber",
+    "phoneNumberId",
+    "squad",
+    "squadId",
+    "status",
+];
 
 /// `UpdateSessionDTO`.
 pub(crate) const UPDATE_SESSION: &[&str] = &["expirationSeconds", "messages", "name", "status"];
 
 /// `CreateChatDTO`.
-pub(crate) const CREATE_CHAT: &[&str] = &["assistant", "assistantId", "assistantOverrides", "input", "name", "previousChatId", "sessionId", "squad", "squadId", "stream", "transport"];
+pub(crate) const CREATE_CHAT: &[&str] = &[
+    "assistant",
+    "assistantId",
+    "assistantOverrides",
+    "input",
+    "name",
+    "previousChatId",
+    "sessionId",
+    "squad",
+    "squadId",
+    "stream",
+    "transport",
+];
 
 /// `CreateAssistantDTO`.
-pub(crate) const CREATE_ASSISTANT: &[&str] = &["analysisPlan", "artifactPlan", "backgroundSound", "backgroundSpeechDenoisingPlan", "clientMessages", "compliancePlan", "credentialIds", "credentials", "endCallMessage", "endCallPhrases", "firstMessage", "firstMessageInterruptionsEnabled", "firstMessageMode", "hooks", "keypadInputPlan", "maxDurationSeconds", "metadata", "model", "modelOutputInMessagesEnabled", "monitorPlan", "name", "observabilityPlan", "server", "serverMessages", "startSpeakingPlan", "stopSpeakingPlan", "transcriber", "transportConfigurations", "voice", "voicemailDetection", "voicemailMessage"];
+pub(crate) const CREATE_ASSISTANT: &[&str] = &[
+    "analysisPlan",
+    "artifactPlan",
+    "backgroundSound",
+    "backgroundSpeechDenoisingPlan",
+    "clientMessages",
+    "compliancePlan",
+    "credentialIds",
+    "credentials",
+    "endCallMessage",
+    "endCallPhrases",
+    "firstMessage",
+    "firstMessageInterruptionsEnabled",
+    "firstMessageMode",
+    "hooks",
+    "keypadInputPlan",
+    "maxDurationSeconds",
+    "metadata",
+    "model",
+    "modelOutputInMessagesEnabled",
+    "monitorPlan",
+    "name",
+    "observabilityPlan",
+    "server",
+    "serverMessages",
+    "startSpeakingPlan",
+    "stopSpeakingPlan",
+    "transcriber",
+    "transportConfigurations",
+    "voice",
+    "voicemailDetection",
+    "voicemailMessage",
+];
 
 /// `CreateCustomerDTO`.
-pub(crate) const CUSTOMER: &[&str] = &["assistantOverrides", "email", "extension", "externalId", "name", "number", "numberE164CheckEnabled", "sipUri", "squadOverrides"];
+pub(crate) const CUSTOMER: &[&str] = &[
+    "assistantOverrides",
+    "email",
+    "extension",
+    "externalId",
+    "name",
+    "number",
+    "numberE164CheckEnabled",
+    "sipUri",
+    "squadOverrides",
+];
 
 /// `Server`.
-pub(crate) const SERVER: &[&str] = &["backoffPlan", "credentialId", "encryptedPaths", "headers", "staticIpAddressesEnabled", "timeoutSeconds", "url"];
+pub(crate) const SERVER: &[&str] = &[
+    "backoffPlan",
+    "credentialId",
+    "encryptedPaths",
+    "headers",
+    "staticIpAddressesEnabled",
+    "timeoutSeconds",
+    "url",
+];
 
 /// What overrides may hold besides everything an assistant may.
 const ONLY_OVERRIDES: [&str; 2] = ["variableValues", "tools:append"];
@@ -118,15 +194,16 @@ impl<'a> Checks<'a> {
             ("assistant", Some(Value::Object(inner))) => {
                 self.known(&prefix, inner, |name| CREATE_ASSISTANT.contains(&name));
             }
-            ("assistantOverrides", Some(Value::Object(inner))) => self.known(&prefix, inner, |name| {
-                CREATE_ASSISTANT.contains(&name) || ONLY_OVERRIDES.contains(&name)
-            }),
+            ("assistantOverrides", Some(Value::Object(inner))) => {
+                self.known(&prefix, inner, |name| {
+                    CREATE_ASSISTANT.contains(&name) || ONLY_OVERRIDES.contains(&name)
+                })
+            }
             ("customer", Some(Value::Object(inner))) => {
                 self.known(&prefix, inner, |name| CUSTOMER.contains(&name));
             }
-            ("server", Some(Value::Object(inner))) => self.known(&prefix, inner, |name| {
-                SERVER.contains(&name) || OLD_SERVER.contains(&name)
-            }),
+            ("server", Some(Value::Object(inner))) => self
+                .known(&prefix, inner, |name| SERVER.contains(&name) || OLD_SERVER.contains(&name)),
             (_, Some(_)) => self.fault(&format!("{name} must be an object")),
         }
     }
@@ -155,11 +232,81 @@ impl<'a> Checks<'a> {
 }
 
 /// The object `name` of `body`, if it is one.
-pub(crate) fn object<'a>(body: &'a Map<String, Value>, name: &str) -> Option<&'a Map<String, Value>> {
+pub(crate) fn object<'a>(
+    body: &'a Map<String, Value>,
+    name: &str,
+) -> Option<&'a Map<String, Value>> {
     body.get(name).and_then(Value::as_object)
 }
 
 /// The string `name` of `body`, if it is one.
 pub(crate) fn text<'a>(body: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     body.get(name).and_then(Value::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        CREATE_ASSISTANT, CREATE_CHAT, CREATE_SESSION, CUSTOMER, Checks, SERVER, UPDATE_SESSION,
+    };
+    use serde_json::{Value, json};
+
+    #[test]
+    fn what_is_known_is_what_vapi_knows() {
+        let schemas = include_str!("../tests/fixtures/vapi-schemas.json");
+        let schemas: Value = serde_json::from_str(schemas).unwrap();
+        for (name, known) in [
+            ("CreateSessionDTO", CREATE_SESSION),
+            ("UpdateSessionDTO", UPDATE_SESSION),
+            ("CreateChatDTO", CREATE_CHAT),
+            ("CreateAssistantDTO", CREATE_ASSISTANT),
+            ("CreateCustomerDTO", CUSTOMER),
+        ] {
+            let properties = schemas["$defs"][name]["properties"].as_object().unwrap();
+            assert_eq!(properties.keys().collect::<Vec<_>>(), known, "{name}");
+        }
+        for name in SERVER {
+            assert!(schemas["$defs"]["Server"]["properties"][name].is_object(), "{name}");
+        }
+    }
+
+    #[test]
+    fn everything_wrong_is_said_at_once() {
+        let body = json!({
+            "name": "x".repeat(41),
+            "expirationSeconds": 59,
+            "status": "over",
+            "input": [{ "role": "visitor" }],
+            "messagePlan": {},
+            "assistant": { "server": { "uri": "x" }, "voise": 1 },
+            "assistantOverrides": { "variableValues": {}, "variables": {} },
+            "customer": { "name": 1 },
+        });
+        let checks = Checks::of(body.as_object().unwrap(), CREATE_CHAT);
+        let mut said = checks.name().expiration().status().input().faults;
+        said.sort();
+        assert_eq!(
+            said,
+            [
+                "property expirationSeconds should not exist",
+                "property messagePlan should not exist",
+                "property status should not exist",
+                "property customer should not exist",
+                "assistant.property voise should not exist",
+                "assistantOverrides.property variables should not exist",
+                "customer.name must be a string",
+                "server.property uri should not exist",
+                "name must be shorter than or equal to 40 characters",
+                "expirationSeconds must not be less than 60",
+                "status must be one of the following values: active, completed",
+                "input.0.role must be a valid role",
+                "input.0.content must be a string",
+            ]
+            .map(str::to_owned)
+            .into_iter()
+            .collect::<std::collections::BTreeSet<_>>()
+            .into_iter()
+            .collect::<Vec<_>>()
+        );
+    }
 }

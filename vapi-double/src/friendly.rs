@@ -60,8 +60,7 @@ mod tests {
             ("Thanks, thank you", "You're very welcome!"),
             ("Do you deliver?", "You asked: “Do you deliver?”. That is question 3"),
         ] {
-            let question =
-                Question { name: "Vera", instructions: "Be kind.", text, earlier: 2 };
+            let question = Question { name: "Vera", instructions: "Be kind.", text, earlier: 2 };
             assert!(question.answer().starts_with(beginning), "{}", question.answer());
             assert_eq!(words(&question.answer()).concat(), question.answer());
         }

@@ -2,7 +2,7 @@
 
 use crate::options::Options;
 use crate::script::Script;
-use crate::state::State;
+use crate::state::{State, without_id};
 use crate::webhooks::{Event, Sent};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -85,7 +85,7 @@ impl Shared {
             kind,
             about,
             value,
-            assistant: assistant.clone(),
+            assistant: if assistant.is_null() { Value::Null } else { without_id(assistant) },
             now_ms: self.now(),
             id: format!("msg_{}", self.id()),
         };

@@ -77,7 +77,7 @@ impl Session {
         let assistant = bake(assistant, &variables);
         if let Some(given) = given {
             fields.insert("metadata".into(), json!({ "variableValues": given }));
-            fields.insert("assistant".into(), shown(&assistant));
+            fields.insert("assistant".into(), without_id(&assistant));
         }
         fields.entry("status").or_insert(json!("active"));
         fields.entry("expirationSeconds").or_insert(json!(EXPIRATION_SECONDS));
@@ -141,7 +141,7 @@ impl Session {
 }
 
 /// An assistant as it was created, without what only a stored one has.
-fn shown(assistant: &Value) -> Value {
+pub(crate) fn without_id(assistant: &Value) -> Value {
     let mut shown = assistant.as_object().cloned().unwrap_or_default();
     for name in ["id", "orgId", "createdAt", "updatedAt"] {
         shown.remove(name);

@@ -35,7 +35,10 @@ fn flatten(prefix: &str, values: &Map<String, Value>, into: &mut Variables) {
             Value::String(text) => into.set(name, text.clone()),
             Value::Null => {}
             Value::Number(number) => {
-                into.set(name, number.as_f64().map_or(Variable::Text(String::new()), Variable::Number));
+                into.set(
+                    name,
+                    number.as_f64().map_or(Variable::Text(String::new()), Variable::Number),
+                );
             }
             other => into.set(name, other.to_string()),
         }

@@ -193,6 +193,7 @@ fn finish(shared: &Shared, chat: Chat, answer: &str) -> Value {
     let cost = Cost::of(&said.join(" "), answer);
     let mut stored = chat.body;
     let messages: Vec<Value> = chat.context.into_iter().chain(chat.input.clone()).collect();
+    stored.remove("transport");
     stored.insert("id".into(), json!(chat.id));
     stored.insert("orgId".into(), json!(ORGANIZATION));
     stored.insert("messages".into(), json!(messages));

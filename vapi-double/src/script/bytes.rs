@@ -117,8 +117,7 @@ impl Quirks<'_> {
 
     /// The bytes as they are to be sent.
     fn cut(&self, text: &str) -> Vec<Bytes> {
-        let text =
-            if self.has(Quirk::Crlf) { text.replace('\n', "\r\n") } else { text.to_owned() };
+        let text = if self.has(Quirk::Crlf) { text.replace('\n', "\r\n") } else { text.to_owned() };
         let bytes = Bytes::from(text.into_bytes());
         if self.has(Quirk::ByteByByte) {
             return (0..bytes.len()).map(|at| bytes.slice(at..=at)).collect();
@@ -205,6 +204,9 @@ mod tests {
         let hold = steps(&Script::of(Act::Hold(pieces.to_vec())), &pieces, event);
         assert_eq!(hold[1], Step::Permit);
         let error = steps(&Script::of(Act::Error(pieces.to_vec())), &pieces, event);
-        assert!(matches!(&error[3], Step::Send(b) if b.starts_with(b"data: {\"error\"")), "{error:?}");
+        assert!(
+            matches!(&error[3], Step::Send(b) if b.starts_with(b"data: {\"error\"")),
+            "{error:?}"
+        );
     }
 }
