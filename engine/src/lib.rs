@@ -19,6 +19,7 @@ pub mod http;
 pub mod model;
 mod openai;
 pub mod prompt;
+pub mod redact;
 mod settings;
 pub mod turn;
 pub mod variables;

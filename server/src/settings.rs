@@ -29,6 +29,7 @@ pub struct Settings {
     pub answer: Answer,
     pub webhooks: Webhooks,
     pub engine: Engine,
+    pub vapi: Vapi,
     pub accounts: BTreeMap<String, Account>,
     pub campaigns: BTreeMap<String, Campaign>,
     pub assistants: BTreeMap<String, Assistant>,
@@ -179,6 +180,38 @@ impl Connection {
     }
     fn max_answer_bytes() -> usize {
         262_144
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every setting is documented once, in banter.sample.toml")]
+pub struct Vapi {
+    pub connections: BTreeMap<String, VapiConnection>,
+}
+
+/// One account at Vapi.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every setting is documented once, in banter.sample.toml")]
+pub struct VapiConnection {
+    #[serde(default = "VapiConnection::base_url")]
+    pub base_url: String,
+    #[serde(default)]
+    pub api_key: SecretString,
+    #[serde(default = "Connection::connect_seconds")]
+    pub connect_seconds: u64,
+    #[serde(default = "Connection::first_byte_seconds")]
+    pub first_byte_seconds: u64,
+    #[serde(default = "Connection::idle_seconds")]
+    pub idle_seconds: u64,
+    #[serde(default = "Connection::max_answer_bytes")]
+    pub max_answer_bytes: usize,
+}
+
+impl VapiConnection {
+    fn base_url() -> String {
+        "https://api.vapi.ai".to_owned()
     }
 }
 

@@ -2,14 +2,12 @@
 //! stays as it is (Vapi docs, "Variable substitution").
 
 use banter_engine::prompt::render;
-use banter_engine::variables::{Variable, Variables};
+use banter_engine::variables::Variables;
 use serde_json::{Map, Value};
 
 /// `assistant` with every `{{ }}` in it replaced. What does not render stays as it is.
 pub(crate) fn bake(assistant: &Value, variables: &Map<String, Value>) -> Value {
-    let mut flat = Variables::new();
-    flatten("", variables, &mut flat);
-    bake_with(assistant, &flat)
+    bake_with(assistant, &Variables::from_json(variables))
 }
 
 fn bake_with(value: &Value, variables: &Variables) -> Value {
@@ -24,24 +22,6 @@ fn bake_with(value: &Value, variables: &Variables) -> Value {
             .collect::<Map<_, _>>()
             .into(),
         other => other.clone(),
-    }
-}
-
-fn flatten(prefix: &str, values: &Map<String, Value>, into: &mut Variables) {
-    for (name, value) in values {
-        let name = format!("{prefix}{name}");
-        match value {
-            Value::Object(inner) => flatten(&format!("{name}."), inner, into),
-            Value::String(text) => into.set(name, text.clone()),
-            Value::Null => {}
-            Value::Number(number) => {
-                into.set(
-                    name,
-                    number.as_f64().map_or(Variable::Text(String::new()), Variable::Number),
-                );
-            }
-            other => into.set(name, other.to_string()),
-        }
     }
 }
 
