@@ -25,6 +25,9 @@ struct Arguments {
     /// Sent with each webhook as X-Vapi-Secret.
     #[arg(long, value_name = "SECRET")]
     webhook_secret: Option<String>,
+    /// Ends when the process that started it does.
+    #[arg(long)]
+    stop_with_parent: bool,
     /// Milliseconds between two words of an answer.
     #[arg(long, default_value_t = 40, value_name = "MS")]
     word_delay: u64,
@@ -63,6 +66,26 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let mut out = std::io::stdout();
     writeln!(out, "Vapi double: {} (assistant {ASSISTANT})", double.base_url())?;
     out.flush()?;
+    if arguments.stop_with_parent {
+        orphaned().await;
+        return Ok(());
+    }
     // Ends with the process.
+    std::future::pending().await
+}
+
+/// Waits until the process that started this one is gone.
+#[cfg(unix)]
+async fn orphaned() {
+    use std::os::unix::process::parent_id;
+    let parent = parent_id();
+    while parent_id() == parent {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+}
+
+/// Nobody can tell here: it goes on until it is stopped.
+#[cfg(not(unix))]
+async fn orphaned() {
     std::future::pending().await
 }
