@@ -3,6 +3,8 @@
 
 use crate::support::eventually;
 use crate::support::vapi::VapiServer;
+use banter_engine::variables::Variables;
+use banter_server::providers::Opening;
 use banter_shared::stream::StreamEvent;
 use futures_util::future::join_all;
 use std::time::{Duration, Instant};
@@ -91,6 +93,19 @@ async fn nobody_sees_what_vapi_said() {
             }
             server.clock.advance(30_000);
         }
+    }
+    // Nor does the log: whoever reads it may know what Vapi said, but not the key it quoted.
+    let (_, assistant) = server.app.store.widget(&"test".into()).await.unwrap().unwrap();
+    let provider = &server.app.lifecycle.provider;
+    for status in [400, 401, 402, 403, 404, 409, 503] {
+        server.double.will_open(refusal(status));
+        let opening = Opening {
+            session: &"s".into(),
+            variables: &Variables::new(),
+            expires_in: Duration::from_secs(60),
+        };
+        let logged = provider.open(&assistant, opening).await.unwrap_err().to_string();
+        assert!(logged.contains(CANARY) && !logged.contains(KEY), "{logged}");
     }
 }
 
