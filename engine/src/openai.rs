@@ -8,17 +8,16 @@
 
 mod failure;
 mod reader;
-mod redact;
 mod retry;
 mod wire;
 
 use crate::engine::EngineError;
 use crate::model::{Delta, Model, ModelError, Prompt, ReplyStream, Wait};
+use crate::redact::Redactor;
 use crate::settings::OpenAiConnection;
 use async_stream::try_stream;
 use bytes::Bytes;
 use reader::{AnswerReader, Progress};
-use redact::Redactor;
 use reqwest::header::HeaderValue;
 use reqwest::{Client, Response, Url};
 use retry::Spread;

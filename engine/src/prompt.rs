@@ -19,7 +19,7 @@ const MAX_TAGS: usize = 200;
 /// # Errors
 /// [`ModelError::Prompt`] when it does not parse, exceeds a bound, or uses a filter on what it does
 /// not fit.
-pub(crate) fn render(template: &str, variables: &Variables) -> Result<String, ModelError> {
+pub fn render(template: &str, variables: &Variables) -> Result<String, ModelError> {
     if template.len() > MAX_TEMPLATE {
         return Err(fault(format!("the template is longer than {MAX_TEMPLATE} bytes")));
     }

@@ -4,6 +4,8 @@
 //! visitors of whom more or less is known (Vapi leaves them blank, too). So the tree answers
 //! *every* lookup, at any depth.
 
+mod json;
+
 use liquid_core::model::{DisplayCow, KStringCow, State};
 use liquid_core::{ObjectView, Value, ValueView};
 use serde::{Deserialize, Serialize};
@@ -73,6 +75,13 @@ impl Variables {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Variable> {
         self.0.get(name)
+    }
+
+    /// These, and where both have a value, those of `stronger`.
+    #[must_use]
+    pub fn overridden_by(mut self, stronger: &Self) -> Self {
+        self.0.extend(stronger.0.clone());
+        self
     }
 
     /// The tree that templates look into.

@@ -11,6 +11,7 @@ use crate::domain::webhook_url::AllowedHosts;
 use crate::providers::Provider;
 use crate::providers::Providers;
 use crate::providers::engine::EngineProvider;
+use crate::providers::vapi::VapiProvider;
 use crate::providers::webhook_sender::{SystemLookup, WebhookSender};
 use crate::services::Refusal;
 use crate::services::configure::configure;
@@ -127,8 +128,10 @@ impl App {
         let owner_key = configure(store.as_ref(), &settings, clock.as_ref(), &ids)
             .await
             .map_err(StartError::Configure)?;
-        let provider: Arc<dyn Provider> =
-            Arc::new(Providers { engine: EngineProvider::new(&settings)? });
+        let provider: Arc<dyn Provider> = Arc::new(Providers {
+            engine: EngineProvider::new(&settings)?,
+            vapi: VapiProvider::new(&settings, &clock)?,
+        });
         let tokens = Tokens::new(&key);
         let sealer = webhooks::sealer(&key, entropy.clone());
         // The settings were checked: every line can be read.

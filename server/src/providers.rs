@@ -1,6 +1,7 @@
 //! Who runs an assistant. One trait; each provider keeps its vendor's words to itself.
 
 pub mod engine;
+pub mod vapi;
 pub mod webhook_sender;
 
 pub use banter_engine::model::{Delta, ModelError, ReplyStream};
@@ -93,12 +94,15 @@ pub trait Provider: Send + Sync {
 pub struct Providers {
     /// The one in this process.
     pub engine: engine::EngineProvider,
+    /// The remote one.
+    pub vapi: vapi::VapiProvider,
 }
 
 impl Providers {
     fn of(&self, assistant: &Assistant) -> &dyn Provider {
         match assistant.provider() {
-            ProviderName::Engine | ProviderName::Vapi => &self.engine,
+            ProviderName::Engine => &self.engine,
+            ProviderName::Vapi => &self.vapi,
         }
     }
 }

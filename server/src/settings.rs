@@ -162,6 +162,7 @@ pub struct Webhooks {
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "every setting is documented once, in banter.sample.toml")]
 pub struct Vapi {
+    pub connections: BTreeMap<String, VapiConnection>,
     pub reconcile_minutes: u64,
     pub webhooks: BTreeMap<String, Credential>,
 }
@@ -210,6 +211,31 @@ impl Connection {
     }
     fn max_answer_bytes() -> usize {
         262_144
+    }
+}
+
+/// One account at Vapi.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "every setting is documented once, in banter.sample.toml")]
+pub struct VapiConnection {
+    #[serde(default = "VapiConnection::base_url")]
+    pub base_url: String,
+    #[serde(default)]
+    pub api_key: SecretString,
+    #[serde(default = "Connection::connect_seconds")]
+    pub connect_seconds: u64,
+    #[serde(default = "Connection::first_byte_seconds")]
+    pub first_byte_seconds: u64,
+    #[serde(default = "Connection::idle_seconds")]
+    pub idle_seconds: u64,
+    #[serde(default = "Connection::max_answer_bytes")]
+    pub max_answer_bytes: usize,
+}
+
+impl VapiConnection {
+    fn base_url() -> String {
+        "https://api.vapi.ai".to_owned()
     }
 }
 
@@ -282,6 +308,7 @@ impl Settings {
     pub fn secrets(&self) -> Vec<SecretString> {
         let webhooks = self.vapi.webhooks.values().map(|credential| credential.secret().clone());
         let models = self.engine.connections.values().map(|connection| connection.api_key.clone());
-        webhooks.chain(models).collect()
+        let vapi = self.vapi.connections.values().map(|connection| connection.api_key.clone());
+        webhooks.chain(models).chain(vapi).collect()
     }
 }

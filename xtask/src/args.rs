@@ -29,14 +29,22 @@ pub(crate) enum Command {
 }
 
 /// How to run the demo.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RunOptions {
     pub(crate) port: u16,
     /// Open the browser as soon as the server is ready.
     pub(crate) open: bool,
     pub(crate) profile: Profile,
+    /// Who runs the demo's assistant, if not the server itself.
+    pub(crate) provider: Option<Provider>,
     /// Passed on to the server as they are.
     pub(crate) server_flags: Vec<String>,
+}
+
+/// A stand-in for a provider that needs an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Provider {
+    VapiDouble,
 }
 
 /// What is left to do once the server answers.
@@ -64,6 +72,7 @@ pub(crate) fn parse(words: &[String]) -> Result<Command> {
             port: words.port()?,
             open: words.flag("--open"),
             profile: words.profile(),
+            provider: words.provider()?,
             server_flags: words.passed_on(),
         }),
         "build" => Command::Build { profile: words.profile() },
@@ -126,6 +135,14 @@ impl Words {
         text.parse().with_context(|| format!("`{text}` is not a port (1 to 65535)"))
     }
 
+    fn provider(&mut self) -> Result<Option<Provider>> {
+        match self.value("--provider")?.as_deref() {
+            None => Ok(None),
+            Some("vapi-double") => Ok(Some(Provider::VapiDouble)),
+            Some(other) => bail!("no provider `{other}`: there is `vapi-double`"),
+        }
+    }
+
     fn profile(&mut self) -> Profile {
         if self.flag("--dev") { Profile::Dev } else { Profile::Release }
     }
@@ -144,7 +161,7 @@ impl Words {
 
 #[cfg(test)]
 mod tests {
-    use super::{Command, RunOptions, parse};
+    use super::{Command, Provider, RunOptions, parse};
     use crate::build::Profile;
 
     fn read(line: &str) -> anyhow::Result<Command> {
@@ -158,6 +175,7 @@ mod tests {
                 port,
                 open,
                 profile,
+                provider: None,
                 server_flags: flags.iter().map(|&flag| flag.to_owned()).collect(),
             })
         };
@@ -172,6 +190,13 @@ mod tests {
         ] {
             assert_eq!(read(line).unwrap(), expected, "{line}");
         }
+    }
+
+    #[test]
+    fn a_provider_is_one_there_is() {
+        let Command::Run(options) = read("run --provider vapi-double").unwrap() else { panic!() };
+        assert_eq!(options.provider, Some(Provider::VapiDouble));
+        assert!(read("run --provider vapi").is_err());
     }
 
     #[test]

@@ -4,8 +4,9 @@
 pub(crate) const TEXT: &str = "\
 cargo xtask <command>
 
-  run [--port 8787] [--open] [--dev] [-- server flags]
-                   install what is missing, build everything, serve the demo on 127.0.0.1
+  run [--port 8787] [--open] [--dev] [--provider vapi-double] [-- server flags]
+                   install what is missing, build everything, serve the demo on 127.0.0.1;
+                   with a provider, its assistant is run by that stand-in
   setup            only install what is missing (wasm target, wasm-bindgen, wasm-opt, esbuild, trunk)
   build [--dev]    only the front end, into dist/
   trunk ARGS...    the pinned trunk with the pinned wasm-bindgen, e.g. `cargo xtask trunk serve`

@@ -4,6 +4,10 @@
 //! What is left to do then, opening the browser and installing trunk (which the demo does not need,
 //! and which takes more than two minutes to compile), is done by a second process of ours beside it.
 
+mod double;
+
+pub(crate) use double::{build as build_double, program as double_program};
+
 use crate::args::{AfterStart, RunOptions};
 use crate::build::{self, Profile};
 use crate::process::{self, Tool};
@@ -36,10 +40,19 @@ pub(crate) fn run(workspace: &Workspace, options: &RunOptions) -> Result<()> {
         })?,
     );
 
-    let mut progress = Progress::new(setup::FRONT_END_STEPS + 2);
+    let mut progress =
+        Progress::new(setup::FRONT_END_STEPS + 2 + usize::from(options.provider.is_some()));
     setup::for_front_end(workspace, &mut progress)?;
     progress.step("front end", || build::front_end(workspace, options.profile))?;
     progress.step("server", || build_server(workspace, options.profile).map(|()| String::new()))?;
+    let mut options = options.clone();
+    if options.provider.is_some() {
+        progress.step("Vapi double", || {
+            double::build(workspace, options.profile).map(|()| String::new())
+        })?;
+        double::start(workspace, &mut options)?;
+    }
+    let options = &options;
     let trunk = TRUNK.find(workspace).is_none();
     println!("built in {:.0} s; serving on http://{address}", progress.seconds());
     if trunk || options.open {

@@ -51,6 +51,30 @@ pub enum ModelError {
         /// What the model said about it.
         cause: String,
     },
+    /// The provider wants money before it answers.
+    #[error("the provider asks for payment: {cause}")]
+    Payment {
+        /// What the provider said about it, and what to do.
+        cause: String,
+    },
+    /// The provider does not let us in, although the key may be right.
+    #[error("the provider keeps us out: {cause}")]
+    Forbidden {
+        /// What the provider said about it, and what to do.
+        cause: String,
+    },
+    /// The provider knows nothing by the name we use: an assistant, or an address.
+    #[error("the provider does not find what we ask for: {cause}")]
+    Missing {
+        /// What the provider said about it, and what to do.
+        cause: String,
+    },
+    /// The provider has forgotten the session, or closed it. A new one may be opened.
+    #[error("the provider no longer has the session: {cause}")]
+    SessionGone {
+        /// What the provider said about it.
+        cause: String,
+    },
     /// The model took too long.
     #[error("timed out waiting for {what}")]
     Timeout {
@@ -88,11 +112,16 @@ impl ModelError {
             Self::Unavailable { .. }
             | Self::RateLimited { .. }
             | Self::Refused { .. }
+            | Self::Payment { .. }
+            | Self::Forbidden { .. }
+            | Self::Missing { .. }
             | Self::UnknownModel => codes::ASSISTANT_UNAVAILABLE,
             Self::Timeout { .. } => codes::ASSISTANT_TIMEOUT,
-            Self::Cut | Self::Garbled { .. } | Self::TooLong | Self::Prompt { .. } => {
-                codes::ASSISTANT_FAILED
-            }
+            Self::SessionGone { .. }
+            | Self::Cut
+            | Self::Garbled { .. }
+            | Self::TooLong
+            | Self::Prompt { .. } => codes::ASSISTANT_FAILED,
         }
     }
 
@@ -102,11 +131,17 @@ impl ModelError {
         match self {
             Self::Unavailable { .. }
             | Self::RateLimited { .. }
+            | Self::SessionGone { .. }
             | Self::Timeout { .. }
             | Self::Cut
             | Self::Garbled { .. }
             | Self::TooLong => true,
-            Self::Refused { .. } | Self::Prompt { .. } | Self::UnknownModel => false,
+            Self::Refused { .. }
+            | Self::Payment { .. }
+            | Self::Forbidden { .. }
+            | Self::Missing { .. }
+            | Self::Prompt { .. }
+            | Self::UnknownModel => false,
         }
     }
 
@@ -119,9 +154,13 @@ impl ModelError {
             Self::Timeout { .. } => "The assistant took too long to answer.",
             Self::Cut => "The answer stopped before its end.",
             Self::Garbled { .. } | Self::TooLong => "The assistant could not give an answer.",
-            Self::Refused { .. } | Self::Prompt { .. } | Self::UnknownModel => {
-                "The assistant is not available at the moment."
-            }
+            Self::SessionGone { .. } => "The assistant has lost the thread. Please try again.",
+            Self::Refused { .. }
+            | Self::Payment { .. }
+            | Self::Forbidden { .. }
+            | Self::Missing { .. }
+            | Self::Prompt { .. }
+            | Self::UnknownModel => "The assistant is not available at the moment.",
         }
     }
 }
@@ -142,6 +181,10 @@ mod tests {
                 codes::ASSISTANT_UNAVAILABLE,
                 false,
             ),
+            (ModelError::Payment { cause: cause() }, codes::ASSISTANT_UNAVAILABLE, false),
+            (ModelError::Forbidden { cause: cause() }, codes::ASSISTANT_UNAVAILABLE, false),
+            (ModelError::Missing { cause: cause() }, codes::ASSISTANT_UNAVAILABLE, false),
+            (ModelError::SessionGone { cause: cause() }, codes::ASSISTANT_FAILED, true),
             (ModelError::UnknownModel, codes::ASSISTANT_UNAVAILABLE, false),
             (ModelError::Timeout { what: Wait::NextByte }, codes::ASSISTANT_TIMEOUT, true),
             (ModelError::Cut, codes::ASSISTANT_FAILED, true),

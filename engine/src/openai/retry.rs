@@ -24,6 +24,10 @@ pub(super) fn pause(error: &ModelError, attempt: u32, spread: f32) -> Option<Dur
         // It may be at work on the question: asking again would only add to its load.
         ModelError::Timeout { what: Wait::FirstByte | Wait::NextByte }
         | ModelError::Refused { .. }
+        | ModelError::Payment { .. }
+        | ModelError::Forbidden { .. }
+        | ModelError::Missing { .. }
+        | ModelError::SessionGone { .. }
         | ModelError::Cut
         | ModelError::Garbled { .. }
         | ModelError::TooLong

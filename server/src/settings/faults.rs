@@ -1,14 +1,14 @@
 //! Which settings are refused although they can be read, each with the reason and the way out.
 
 use super::Settings;
-use crate::domain::assistant::Assistant;
+use crate::domain::assistant::{Assistant, VapiAssistant};
 use crate::domain::origin::Origin;
 use crate::domain::webhook_auth::Verifier;
 use crate::domain::webhook_url::AllowedHosts;
 use banter_engine::assistant::ModelChoice;
 use banter_shared::ids::is_valid_id;
 use banter_shared::owner::export::ExportFormat;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 
 /// Every reason not to start, empty when there is none.
 pub(super) fn faults(settings: &Settings) -> Vec<String> {
@@ -175,26 +175,46 @@ fn webhooks(settings: &Settings, faults: &mut Vec<String>) {
 
 fn connections(settings: &Settings, faults: &mut Vec<String>) {
     for (name, connection) in &settings.engine.connections {
-        let (_, after) = connection.base_url.split_once("://").unwrap_or(("", ""));
-        let authority = after.split(['/', '?', '#']).next().unwrap_or_default();
-        let origin = connection.base_url.split_once("://").map_or("", |(scheme, _)| scheme);
-        match Origin::parse(&format!("{origin}://{authority}")) {
-            None => faults.push(format!(
-                "engine.connections.{name}.base_url is not an http(s) address without user and password"
-            )),
-            Some(origin) if !origin.is_confidential() && !connection.api_key.expose_secret().is_empty() => {
-                faults.push(format!(
-                    "engine.connections.{name} would send its API key over plain http to another machine"
-                ));
-            }
-            Some(_) => {}
+        let setting = format!("engine.connections.{name}");
+        connection_fault(&setting, &connection.base_url, &connection.api_key, faults);
+    }
+    for (name, connection) in &settings.vapi.connections {
+        let setting = format!("vapi.connections.{name}");
+        connection_fault(&setting, &connection.base_url, &connection.api_key, faults);
+        if connection.api_key.expose_secret().trim().is_empty() {
+            faults.push(format!(
+                "{setting}.api_key is empty: Vapi answers nobody without its private key"
+            ));
         }
+    }
+}
+
+/// What is wrong with where a connection leads and what it sends there.
+fn connection_fault(setting: &str, base_url: &str, key: &SecretString, faults: &mut Vec<String>) {
+    let (scheme, after) = base_url.trim().split_once("://").unwrap_or_default();
+    let authority = after.split(['/', '?', '#']).next().unwrap_or_default();
+    match Origin::parse(&format!("{scheme}://{authority}")) {
+        None => faults.push(format!(
+            "{setting}.base_url is not an http(s) address without user and password"
+        )),
+        Some(origin) if !origin.is_confidential() && !key.expose_secret().is_empty() => {
+            faults.push(format!(
+                "{setting} would send its API key over plain http to another machine"
+            ));
+        }
+        Some(_) => {}
     }
 }
 
 fn assistants(settings: &Settings, faults: &mut Vec<String>) {
     for (name, assistant) in &settings.assistants {
-        let Assistant::Engine(assistant) = assistant else { continue };
+        let assistant = match assistant {
+            Assistant::Engine(assistant) => assistant,
+            Assistant::Vapi(assistant) => {
+                vapi_assistant(name, assistant, settings, faults);
+                continue;
+            }
+        };
         match &assistant.model {
             ModelChoice::Builtin { knowledge } => {
                 if knowledge != "demo" && !settings.engine.knowledge.contains_key(knowledge) {
@@ -207,6 +227,29 @@ fn assistants(settings: &Settings, faults: &mut Vec<String>) {
                 }
             }
         }
+    }
+}
+
+fn vapi_assistant(
+    name: &str,
+    assistant: &VapiAssistant,
+    settings: &Settings,
+    faults: &mut Vec<String>,
+) {
+    if !settings.vapi.connections.contains_key(&assistant.connection) {
+        faults.push(format!(
+            "assistants.{name} names the connection `{}`, which is not in vapi.connections",
+            assistant.connection
+        ));
+    }
+    let is_empty = |id: &String| id.trim().is_empty();
+    if assistant.assistant_id.is_some() == assistant.definition.is_some()
+        || assistant.assistant_id.as_ref().is_some_and(is_empty)
+    {
+        faults.push(format!(
+            "assistants.{name} needs either assistant_id, a permanent assistant at Vapi, or \
+             definition, a transient one"
+        ));
     }
 }
 

@@ -36,4 +36,8 @@ mod settings;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod vapi;
+#[cfg(test)]
+mod vapi_faults;
+#[cfg(test)]
 mod webhooks_out;

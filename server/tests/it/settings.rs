@@ -38,6 +38,23 @@ fn unsafe_or_senseless_settings_are_refused_with_the_reason() {
         ),
         ("[engine.connections.x]\nbase_url = \"https://user:pass@models.example/v1\"", "base_url"),
         ("[assistants.demo]\nmodel = { builtin = { knowledge = \"nope\" } }", "knowledge"),
+        (
+            "[vapi.connections.x]\nbase_url = \"http://vapi.example\"\napi_key = \"sk-1\"",
+            "plain http",
+        ),
+        ("[vapi.connections.x]", "private key"),
+        (
+            "[assistants.v]\nprovider = \"vapi\"\nconnection = \"nope\"\nassistant_id = \"a\"",
+            "not in vapi.connections",
+        ),
+        (
+            "[vapi.connections.x]\napi_key = \"sk-1\"\n[assistants.v]\nprovider = \"vapi\"\nconnection = \"x\"",
+            "needs either assistant_id",
+        ),
+        (
+            "[vapi.connections.x]\napi_key = \"sk-1\"\n[assistants.v]\nprovider = \"vapi\"\nconnection = \"x\"\nassistant_id = \"a\"\ndefinition = { name = \"b\" }",
+            "needs either assistant_id",
+        ),
         ("[widgets.demo]\nassistant = \"nope\"", "names the assistant `nope`"),
         ("[widgets.demo]\naccent = \"red\"", "is not a colour"),
         ("[widgets.demo]\nallowed_origins = [\"shop.example\"]", "is not an origin"),

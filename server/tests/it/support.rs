@@ -6,6 +6,7 @@ pub(crate) mod model;
 pub(crate) mod owner;
 pub(crate) mod receiver;
 pub(crate) mod rows;
+pub(crate) mod vapi;
 pub(crate) mod visitor;
 pub(crate) mod webhook;
 
@@ -179,11 +180,16 @@ pub(crate) fn load(
     base: &str,
     extra: &str,
 ) -> Result<Settings, banter_server::settings::SettingsError> {
+    std::fs::write(file, merged(base, extra)).unwrap();
+    Settings::load(Some(file), &Overrides::default())
+}
+
+/// One TOML document with another on top.
+pub(crate) fn merged(base: &str, extra: &str) -> String {
     use figment::providers::{Format as _, Toml};
     let merged: toml::Table =
         figment::Figment::from(Toml::string(base)).merge(Toml::string(extra)).extract().unwrap();
-    std::fs::write(file, toml::to_string(&merged).unwrap()).unwrap();
-    Settings::load(Some(file), &Overrides::default())
+    toml::to_string(&merged).unwrap()
 }
 
 /// One recorder for all servers of this process.

@@ -4,14 +4,19 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 /// Each crate of the workspace and the crates of the workspace that it may use.
-const ALLOWED: [(&str, &[&str]); 5] = [
+const ALLOWED: [(&str, &[&str]); 6] = [
     ("banter-shared", &[]),
     ("banter-engine", &["banter-shared"]),
-    ("banter-server", &["banter-engine", "banter-shared"]),
+    ("banter-server", &["banter-engine", "banter-shared", "vapi-double"]),
     ("banter-widget", &["banter-shared"]),
+    // For its templates and its HTTP client.
+    ("vapi-double", &["banter-engine"]),
     // For checking its samples against the real types.
     ("xtask", &["banter-shared"]),
 ];
+
+/// Crates that only tests may use: what they do must not get into a program.
+const FOR_TESTS: [&str; 1] = ["vapi-double"];
 
 /// What must not be reachable from a crate, and why.
 const FORBIDDEN: [(&str, &[&str], &str); 2] = [
@@ -47,6 +52,9 @@ pub(super) fn check_metadata(json: &str) -> Result<Vec<String>> {
             // A path means that the dependency is of this workspace.
             if dependency["path"].is_string() && !allowed.contains(&used) {
                 violations.push(format!("{name} depends on {used}"));
+            }
+            if FOR_TESTS.contains(&used) && dependency["kind"] != "dev" {
+                violations.push(format!("{name} depends on {used} outside its tests"));
             }
             let shipped = dependency["kind"] != "dev" && name == "banter-widget";
             if shipped && TOO_LARGE.contains(&used) {
@@ -86,6 +94,16 @@ mod tests {
         for (kind, good) in [(json!(null), false), (json!("dev"), true)] {
             let dependency = json!({"name": "serde_json", "kind": kind});
             let package = json!({"name": "banter-widget", "dependencies": [dependency]});
+            let metadata = json!({"packages": [package]}).to_string();
+            assert_eq!(check_metadata(&metadata).unwrap().is_empty(), good, "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_double_is_for_tests() {
+        for (kind, good) in [(json!(null), false), (json!("dev"), true)] {
+            let dependency = json!({"name": "vapi-double", "kind": kind, "path": "x"});
+            let package = json!({"name": "banter-server", "dependencies": [dependency]});
             let metadata = json!({"packages": [package]}).to_string();
             assert_eq!(check_metadata(&metadata).unwrap().is_empty(), good, "{kind}");
         }

@@ -30,6 +30,7 @@ pub(super) fn test(workspace: &Workspace, log: &Path) -> Result<Outcome> {
     install_packages(&directory, log)?;
     let chromium = chromium(log)?;
     run::build_server(workspace, Profile::Dev)?;
+    run::build_double(workspace, Profile::Dev)?;
     // Named one by one: what a directory means to `node --test` differs between 20 and 22.
     let files: Vec<PathBuf> = sources::list(&workspace.root, "e2e/tests")?
         .into_iter()
@@ -41,7 +42,8 @@ pub(super) fn test(workspace: &Workspace, log: &Path) -> Result<Outcome> {
         .args(&files)
         .current_dir(&workspace.root)
         .env("CHROMIUM", chromium)
-        .env("BANTER_SERVER", run::server_program(workspace, Profile::Dev));
+        .env("BANTER_SERVER", run::server_program(workspace, Profile::Dev))
+        .env("VAPI_DOUBLE", run::double_program(workspace, Profile::Dev));
     let ran = process::logged(&mut node, log);
     steps::counted(ran, report::node_test(&fs::read_to_string(log)?))
 }

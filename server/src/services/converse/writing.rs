@@ -27,6 +27,13 @@ enum Stop {
     Abandoned,
 }
 
+/// The provider's session, where it keeps one.
+struct Session {
+    id: Option<String>,
+    /// Whether it was opened for this very answer.
+    is_new: bool,
+}
+
 impl Stop {
     /// The outcome's name in the metrics.
     fn name(&self) -> &'static str {
@@ -55,10 +62,7 @@ impl Converse {
             attempt: order.attempt,
         };
         let mut sources = Vec::new();
-        let stop = match self.provider_session(&order).await {
-            Ok(at) => self.relay(&key, answer, &order, at.as_deref(), &mut sources).await,
-            Err(error) => Stop::Failed(error),
-        };
+        let stop = self.asked(&key, answer, &order, &mut sources).await;
         metrics::counter!("banter_answers_total", "outcome" => stop.name()).increment(1);
         metrics::histogram!("banter_answer_seconds").record(asked.elapsed().as_secs_f64());
         if let Stop::Failed(error) = &stop {
@@ -106,11 +110,34 @@ impl Converse {
         answer.end(last);
     }
 
-    /// What the provider calls the session, opened now if it keeps one and this is the first time.
-    async fn provider_session(&self, order: &AnswerOrder) -> Result<Option<String>, ModelError> {
-        if order.session.provider_session.is_some() {
-            return Ok(order.session.provider_session.clone());
+    /// Asks the provider; once more, in a new session, where it has lost the one there was.
+    async fn asked(
+        &self,
+        key: &AnswerKey,
+        answer: &Answer,
+        order: &AnswerOrder,
+        sources: &mut Vec<Source>,
+    ) -> Stop {
+        let mut at = Session { id: order.session.provider_session.clone(), is_new: false };
+        loop {
+            if at.id.is_none() {
+                at = match self.open(order).await {
+                    Ok(id) => Session { id, is_new: true },
+                    Err(error) => return Stop::Failed(error),
+                };
+            }
+            let stop = self.relay(key, answer, order, &at, sources).await;
+            let lost = matches!(&stop, Stop::Failed(ModelError::SessionGone { .. }));
+            if !lost || at.is_new || !answer.text().is_empty() {
+                return stop;
+            }
+            tracing::info!(session = %key.session, "the provider has lost the session: opening another");
+            at.id = None;
         }
+    }
+
+    /// Opens the provider's own session, if it keeps one; gives what it calls it.
+    async fn open(&self, order: &AnswerOrder) -> Result<Option<String>, ModelError> {
         let now = self.clock.now_ms();
         let opening = Opening {
             session: &order.session.id,
@@ -132,15 +159,16 @@ impl Converse {
         key: &AnswerKey,
         answer: &Answer,
         order: &AnswerOrder,
-        provider_session: Option<&str>,
+        at: &Session,
         sources: &mut Vec<Source>,
     ) -> Stop {
         let asked = Instant::now();
         let history = turns(&order.history);
         let ask = Ask {
             history: &history,
-            provider_session,
-            is_first: order.is_first,
+            provider_session: at.id.as_deref(),
+            // A new session of the provider's knows nothing of what was said.
+            is_first: order.is_first || at.is_new,
             variables: &Variables::default(),
         };
         let mut stream = self.provider.reply(&order.assistant, ask);

@@ -12,18 +12,20 @@ const MAX_CAUSE: usize = 300;
 const QUOTED_PART: usize = 4;
 
 /// Knows one key and removes it.
-pub(super) struct Redactor {
+pub struct Redactor {
     key: Option<SecretString>,
 }
 
 impl Redactor {
     /// A redactor for `key`; without one it only shortens.
-    pub(super) fn new(key: Option<SecretString>) -> Self {
+    #[must_use]
+    pub fn new(key: Option<SecretString>) -> Self {
         Self { key }
     }
 
     /// The same error with a cause that is safe to log.
-    pub(super) fn error(&self, error: ModelError) -> ModelError {
+    #[must_use]
+    pub fn error(&self, error: ModelError) -> ModelError {
         match error {
             ModelError::Unavailable { cause } => {
                 ModelError::Unavailable { cause: self.text(&cause) }
@@ -31,8 +33,19 @@ impl Redactor {
             ModelError::Refused { status, cause } => {
                 ModelError::Refused { status, cause: self.text(&cause) }
             }
+            ModelError::Payment { cause } => ModelError::Payment { cause: self.text(&cause) },
+            ModelError::Forbidden { cause } => ModelError::Forbidden { cause: self.text(&cause) },
+            ModelError::Missing { cause } => ModelError::Missing { cause: self.text(&cause) },
+            ModelError::SessionGone { cause } => {
+                ModelError::SessionGone { cause: self.text(&cause) }
+            }
             ModelError::Garbled { cause } => ModelError::Garbled { cause: self.text(&cause) },
-            other => other,
+            ModelError::Prompt { cause } => ModelError::Prompt { cause: self.text(&cause) },
+            bare @ (ModelError::RateLimited { .. }
+            | ModelError::Timeout { .. }
+            | ModelError::Cut
+            | ModelError::TooLong
+            | ModelError::UnknownModel) => bare,
         }
     }
 

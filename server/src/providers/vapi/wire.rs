@@ -1,0 +1,274 @@
+//! Vapi's JSON: what we send, all of it, and what we read, as little of it as possible.
+//!
+//! Vapi refuses properties it does not know, and whatever is sent here the owner pays for: so every
+//! body is one of these types, and nothing of a visitor's is in it but the text.
+
+use crate::domain::assistant::VapiAssistant;
+use crate::providers::{Ask, ModelError};
+use banter_engine::turn::{Speaker, Turn};
+use banter_engine::variables::Variables;
+use banter_shared::ids::SessionId;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Number, Value};
+use std::time::Duration;
+
+/// Vapi's bounds for `expirationSeconds`.
+const EXPIRATION: (u64, u64) = (60, 2_592_000);
+/// Vapi's bound for `name`, in characters.
+const MAX_NAME: usize = 40;
+
+/// The body of `POST /session` (`CreateSessionDTO`).
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CreateSession<'a> {
+    /// Our id, so that a webhook can be matched even before we have stored Vapi's.
+    name: &'a str,
+    #[serde(flatten)]
+    answerer: Answerer<'a>,
+    expiration_seconds: u64,
+}
+
+/// Who answers: a permanent or a transient assistant, with its variables.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answerer<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    assistant_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    assistant: Option<&'a Map<String, Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    assistant_overrides: Option<Overrides>,
+}
+
+/// In a chat only variables may be overridden.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Overrides {
+    variable_values: Map<String, Value>,
+}
+
+impl<'a> CreateSession<'a> {
+    /// What opens a session that lasts `expires_in`, within Vapi's bounds.
+    pub(super) fn new(
+        assistant: &'a VapiAssistant,
+        variables: &Variables,
+        session: &'a SessionId,
+        expires_in: Duration,
+    ) -> Self {
+        let name = session.as_str();
+        let end = name.char_indices().nth(MAX_NAME).map_or(name.len(), |(at, _)| at);
+        Self {
+            name: &name[..end],
+            answerer: Answerer::of(assistant, variables),
+            expiration_seconds: expires_in.as_secs().clamp(EXPIRATION.0, EXPIRATION.1),
+        }
+    }
+}
+
+impl<'a> Answerer<'a> {
+    fn of(assistant: &'a VapiAssistant, variables: &Variables) -> Self {
+        let variable_values = variables.to_json();
+        Self {
+            assistant_id: assistant.assistant_id.as_deref(),
+            // Settings refuse both at once; should both be there, the permanent one answers.
+            assistant: assistant.definition.as_ref().filter(|_| assistant.assistant_id.is_none()),
+            assistant_overrides: (!variable_values.is_empty())
+                .then_some(Overrides { variable_values }),
+        }
+    }
+}
+
+/// The body of `POST /chat` (`CreateChatDTO`), serialized: a stream outlives what it is made from.
+/// In a session Vapi remembers what was said and with which values; without one it is told all.
+///
+/// # Errors
+/// [`ModelError::Prompt`] when there is nothing to answer.
+pub(super) fn chat_body(
+    assistant: &VapiAssistant,
+    variables: &Variables,
+    ask: &Ask<'_>,
+) -> Result<Chat, ModelError> {
+    let history = match ask.history {
+        [] => return Err(ModelError::Prompt { cause: "nobody asked anything".to_owned() }),
+        history if ask.provider_session.is_none() || ask.is_first => history,
+        [.., last] => std::slice::from_ref(last),
+    };
+    let input = match history {
+        [only] if only.speaker == Speaker::Visitor => Input::Text(&only.text),
+        turns => Input::Messages(turns.iter().map(Said::from).collect()),
+    };
+    let body = CreateChat {
+        session_id: ask.provider_session,
+        // A session is tied to its assistant, and naming one beside it is refused.
+        answerer: ask.provider_session.is_none().then(|| Answerer::of(assistant, variables)),
+        input,
+        stream: true,
+    };
+    let body = serde_json::to_value(&body)
+        .map_err(|error| ModelError::Prompt { cause: error.to_string() })?;
+    Ok(Chat { body, in_session: ask.provider_session.is_some() })
+}
+
+/// A question ready to be sent.
+pub(super) struct Chat {
+    /// Its body.
+    pub(super) body: Value,
+    /// Whether it is asked in a session.
+    pub(super) in_session: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CreateChat<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_id: Option<&'a str>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    answerer: Option<Answerer<'a>>,
+    input: Input<'a>,
+    stream: bool,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Input<'a> {
+    Text(&'a str),
+    Messages(Vec<Said<'a>>),
+}
+
+#[derive(Serialize)]
+struct Said<'a> {
+    role: &'static str,
+    content: &'a str,
+}
+
+impl<'a> From<&'a Turn> for Said<'a> {
+    fn from(turn: &'a Turn) -> Self {
+        let role = match turn.speaker {
+            Speaker::Visitor => "user",
+            Speaker::Assistant => "assistant",
+        };
+        Self { role, content: &turn.text }
+    }
+}
+
+/// The body of `PATCH /session/{id}` that ends it (`UpdateSessionDTO`).
+#[derive(Serialize)]
+pub(super) struct Complete {
+    status: &'static str,
+}
+
+impl Complete {
+    /// The only one there is.
+    pub(super) const BODY: Self = Self { status: "completed" };
+}
+
+/// What is read of a `Session`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Session {
+    /// Its id.
+    pub(super) id: String,
+    /// `active` or `completed`.
+    #[serde(default)]
+    pub(super) status: Option<String>,
+    /// ISO 8601.
+    #[serde(default)]
+    pub(super) updated_at: Option<String>,
+    /// US dollars.
+    #[serde(default)]
+    pub(super) cost: Option<Number>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Complete, CreateSession, chat_body};
+    use crate::domain::assistant::VapiAssistant;
+    use crate::providers::Ask;
+    use banter_engine::turn::Turn;
+    use banter_engine::variables::Variables;
+    use serde_json::{Map, Value, json};
+    use std::time::Duration;
+
+    fn permanent() -> VapiAssistant {
+        VapiAssistant {
+            connection: "main".into(),
+            assistant_id: Some("a-1".into()),
+            definition: None,
+            first_message: Some("Hi".into()),
+            variables: Map::new(),
+        }
+    }
+
+    fn transient() -> VapiAssistant {
+        let definition = json!({ "name": "T" }).as_object().cloned();
+        VapiAssistant { assistant_id: None, definition, ..permanent() }
+    }
+
+    #[test]
+    fn sessions_are_opened_with_these_fields_and_no_others() {
+        let variables: Variables =
+            [("name", "Jo"), ("customer.city", "Bern")].into_iter().collect();
+        let id = "01890000-0000-7000-8000-000000000001".into();
+        let body = |assistant: &VapiAssistant, variables, seconds| {
+            let expires = Duration::from_secs(seconds);
+            json!(CreateSession::new(assistant, variables, &id, expires))
+        };
+        assert_eq!(
+            body(&permanent(), &variables, 180),
+            json!({
+                "name": "01890000-0000-7000-8000-000000000001",
+                "assistantId": "a-1",
+                "assistantOverrides": {
+                    "variableValues": { "name": "Jo", "customer": { "city": "Bern" } },
+                },
+                "expirationSeconds": 180,
+            })
+        );
+        assert_eq!(
+            body(&transient(), &Variables::new(), 1),
+            json!({
+                "name": "01890000-0000-7000-8000-000000000001",
+                "assistant": { "name": "T" },
+                "expirationSeconds": 60,
+            })
+        );
+        let long = "x".repeat(64).as_str().into();
+        let session =
+            json!(CreateSession::new(&permanent(), &Variables::new(), &long, Duration::MAX));
+        assert_eq!(session["name"], "x".repeat(40));
+        assert_eq!(session["expirationSeconds"], 2_592_000);
+        assert_eq!(json!(Complete::BODY), json!({ "status": "completed" }));
+    }
+
+    #[test]
+    fn questions_hold_what_vapi_does_not_know_yet() {
+        let turns =
+            [Turn::assistant("Hi"), Turn::visitor("A"), Turn::assistant("B"), Turn::visitor("C")];
+        let variables: Variables = [("name", "Jo")].into_iter().collect();
+        let body = |history: &[Turn], provider_session, is_first| -> Value {
+            let ask = Ask { history, provider_session, is_first, variables: &variables };
+            chat_body(&permanent(), &variables, &ask).unwrap().body
+        };
+        assert_eq!(
+            body(&turns, Some("s"), false),
+            json!({ "sessionId": "s", "input": "C", "stream": true })
+        );
+        let said = json!([
+            { "role": "assistant", "content": "Hi" }, { "role": "user", "content": "A" },
+        ]);
+        assert_eq!(
+            body(&turns[..2], Some("s"), true),
+            json!({ "sessionId": "s", "input": said, "stream": true })
+        );
+        assert_eq!(
+            body(&turns[..2], None, false),
+            json!({
+                "assistantId": "a-1", "assistantOverrides": { "variableValues": { "name": "Jo" } },
+                "input": said, "stream": true,
+            })
+        );
+        let ask =
+            Ask { history: &[], provider_session: None, is_first: true, variables: &variables };
+        assert!(chat_body(&permanent(), &variables, &ask).is_err());
+    }
+}

@@ -1,0 +1,191 @@
+//! Conversations with assistants at Vapi, through the whole router: what Vapi is sent, what the
+//! visitor gets.
+
+use crate::support::eventually;
+use crate::support::vapi::VapiServer;
+use banter_shared::message::MessageStatus;
+use serde_json::json;
+use std::time::{Duration, Instant};
+use vapi_double::{ASSISTANT, Act, Quirk, Script, words};
+
+#[tokio::test]
+async fn a_conversation_is_one_session_at_vapi() {
+    let server = VapiServer::start().await;
+    let visitor = server.visitor();
+    let chat = visitor.open().await;
+    assert_eq!(chat.created.messages[0].text, "Welcome to Fern & Field.");
+    assert!(server.double.seen().is_empty(), "nothing is opened before somebody says something");
+
+    assert_eq!(
+        chat.say("q1", "Hello").await.text().await,
+        "Hello! I'm Vera. How can I help you today?"
+    );
+    let second = chat.say("q2", "Do you deliver?").await.text().await;
+    assert!(second.contains("That is question 2 of this chat"), "{second}");
+
+    let session = &server.double.sessions()[0];
+    assert_eq!(
+        server.double.bodies("POST", "/session"),
+        [json!({
+            "name": chat.created.session.id,
+            "assistantId": ASSISTANT,
+            "assistantOverrides": {
+                "variableValues": { "company": "Fern & Field", "customer": { "city": "Bern" } },
+            },
+            "expirationSeconds": 86_400,
+        })]
+    );
+    assert_eq!(
+        server.double.bodies("POST", "/chat"),
+        [
+            json!({
+                "sessionId": session["id"], "stream": true, "input": [
+                    { "role": "assistant", "content": "Welcome to Fern & Field." },
+                    { "role": "user", "content": "Hello" },
+                ],
+            }),
+            json!({ "sessionId": session["id"], "stream": true, "input": "Do you deliver?" }),
+        ]
+    );
+    for seen in server.double.seen() {
+        let header = |name: &str| seen.headers.iter().find(|(known, _)| known == name);
+        let agent = &header("user-agent").unwrap().1;
+        assert!(agent.starts_with("Banter/"), "{agent}");
+        assert!(header("origin").is_none() && header("cookie").is_none(), "{seen:?}");
+    }
+}
+
+#[tokio::test]
+async fn words_are_passed_on_as_they_come() {
+    let server = VapiServer::start().await;
+    server.double.will(Act::Hold(words("One by one.")));
+    let visitor = server.visitor();
+    let chat = visitor.open().await;
+    let mut stream = chat.say("q1", "Hi").await;
+    for text in ["One ", "by ", "one."] {
+        server.double.release(1);
+        assert_eq!(stream.read_until(text).await, text);
+    }
+    assert_eq!(stream.text().await, "");
+}
+
+#[tokio::test]
+async fn a_transient_assistant_is_defined_here_and_gets_its_variables() {
+    let server = VapiServer::start_with("[widgets.test]\nassistant = \"inline\"").await;
+    let visitor = server.visitor();
+    let chat = visitor.open().await;
+    assert!(chat.created.messages.is_empty(), "it has no first message");
+    let answer = chat.say("q1", "What are your instructions?").await.text().await;
+    assert_eq!(answer, "My instructions are: You serve Fern & Field and .");
+    let body = &server.double.bodies("POST", "/session")[0];
+    assert_eq!((&body["assistant"]["name"], body.get("assistantId")), (&json!("Ines"), None));
+    assert_eq!(server.double.bodies("POST", "/chat")[0]["input"], "What are your instructions?");
+}
+
+#[tokio::test]
+async fn chats_have_their_own_assistant_or_that_of_calls() {
+    let of_its_own = "[widgets.test]\nassistant = \"test\"\nchat_assistant = \"remote\"";
+    let server = VapiServer::start_with(of_its_own).await;
+    let visitor = server.visitor();
+    visitor.open().await.say("q1", "Hi").await.text().await;
+    assert_eq!((server.double.chats().len(), server.model.calls()), (1, 0));
+
+    let server = VapiServer::start_with("[widgets.test]\nassistant = \"test\"").await;
+    let visitor = server.visitor();
+    visitor.open().await.say("q1", "Hi").await.text().await;
+    assert_eq!((server.double.chats().len(), server.model.calls()), (0, 1));
+}
+
+#[tokio::test]
+async fn a_visitor_who_leaves_cancels_the_call_at_vapi() {
+    let server = VapiServer::start().await;
+    server.double.will(Act::Hold(words("Some of it and no more.")));
+    let visitor = server.visitor();
+    let chat = visitor.open().await;
+    let mut stream = chat.say("q1", "Hi").await;
+    server.double.release(2);
+    stream.read_until("Some of ").await;
+    assert_eq!(server.double.open(), 1);
+    drop(stream);
+    let left = Instant::now();
+    eventually("the call is cancelled", || server.double.open() == 0).await;
+    // Not before somebody could have come back.
+    assert!(left.elapsed() >= Duration::from_millis(900), "{:?}", left.elapsed());
+    server.quiet().await;
+    let answer = chat.history().await.messages.remove(2);
+    assert_eq!((answer.text.as_str(), answer.status), ("Some of ", MessageStatus::Interrupted));
+}
+
+#[tokio::test]
+async fn an_end_completes_the_session_at_vapi() {
+    let server = VapiServer::start().await;
+    let visitor = server.visitor();
+    let chat = visitor.open().await;
+    chat.say("q1", "Hi").await.text().await;
+    assert_eq!(chat.end().await.status(), 200);
+    eventually("it is completed", || server.double.sessions()[0]["status"] == "completed").await;
+    let id = server.double.sessions()[0]["id"].as_str().unwrap().to_owned();
+    let told = server.double.bodies("PATCH", &format!("/session/{id}"));
+    assert_eq!(told, [json!({ "status": "completed" })]);
+
+    let (_, assistant) = server.app.store.widget(&"test".into()).await.unwrap().unwrap();
+    let provider = &server.app.lifecycle.provider;
+    let found = provider.look_up(&assistant, &id).await.unwrap().unwrap();
+    assert!(found.completed && found.updated_at.is_some(), "{found:?}");
+    assert_eq!(found.cost.unwrap().to_string(), server.double.sessions()[0]["cost"].to_string());
+    let unknown = "00000000-0000-4000-8000-000000000009";
+    assert_eq!(provider.look_up(&assistant, unknown).await, Ok(None));
+    assert_eq!(provider.close(&assistant, unknown).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_session_that_vapi_lost_is_opened_anew_with_all_that_was_said() {
+    let server = VapiServer::start().await;
+    let visitor = server.visitor();
+    let chat = visitor.open().await;
+    let first = chat.say("q1", "Hello").await.text().await;
+    server.double.forget_sessions();
+    let second = chat.say("q2", "Do you deliver?").await.text().await;
+    assert!(second.contains("That is your first question"), "{second}");
+    assert_eq!(server.double.bodies("POST", "/session").len(), 2);
+    let chats = server.double.bodies("POST", "/chat");
+    assert_eq!(chats.len(), 3, "the lost one, and one more");
+    assert_eq!(chats[2]["sessionId"], server.double.sessions()[0]["id"]);
+    assert_eq!(
+        chats[2]["input"],
+        json!([
+            { "role": "assistant", "content": "Welcome to Fern & Field." },
+            { "role": "user", "content": "Hello" },
+            { "role": "assistant", "content": first },
+            { "role": "user", "content": "Do you deliver?" },
+        ])
+    );
+    let third = chat.say("q3", "And then?").await.text().await;
+    assert!(third.contains("question"), "{third}");
+    assert_eq!(server.double.bodies("POST", "/session").len(), 2);
+}
+
+#[tokio::test]
+async fn streams_may_look_different() {
+    let server = VapiServer::start().await;
+    let visitor = server.visitor();
+    let text = "Grüße für 3 €, schöne 🌿 inclusive.";
+    for quirk in [
+        Quirk::SplitUtf8,
+        Quirk::ByteByByte,
+        Quirk::Crlf,
+        Quirk::Done,
+        Quirk::NoFinalNewline,
+        Quirk::ContentParts,
+        Quirk::LaterIndex,
+        Quirk::UnknownKeys,
+        Quirk::Comments,
+        Quirk::HugeLine(100_000),
+    ] {
+        server.double.will(Script::say(text).with(quirk));
+        let chat = visitor.open().await;
+        assert_eq!(chat.say("q1", "Hi").await.text().await, text, "{quirk:?}");
+    }
+    server.double.will(Script::of(Act::Say(vec![text.into()])).with(Quirk::Output));
+    assert_eq!(visitor.open().await.say("q1", "Hi").await.text().await, text);
+}
