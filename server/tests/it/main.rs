@@ -16,6 +16,8 @@ mod exports;
 #[cfg(test)]
 mod hooks;
 #[cfg(test)]
+mod hooks_vapi;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod leaving;

@@ -22,6 +22,9 @@ pub(crate) async fn server_with(extra: &str) -> Server {
         [vapi.webhooks.test]
         type = "secret"
         secret = "{SECRET}"
+        [vapi.connections.main]
+        base_url = "http://127.0.0.1:1"
+        api_key = "sk-canary-vapi"
         [assistants.remote]
         provider = "vapi"
         connection = "main"
