@@ -107,14 +107,16 @@ impl LogRepository for SqlStore {
         let (tenant, id) = (tenant.clone(), id.clone());
         self.write(move |tx| {
             let sql = format!(
-                "SELECT status FROM sessions
+                "SELECT status, finalized_at FROM sessions
                  WHERE id = $1 AND organization_id = $2 AND ($3 = '' OR account_id = $3){}",
                 tx.dialect().for_update()
             );
             let account = tenant.account.as_deref().unwrap_or_default();
             let row = tx.first(&sql, args![id.as_str(), &tenant.organization, account])?;
             let Some(row) = row else { return Ok(Deleted::Missing) };
-            if LogStatus::named(&row.text(0)?) != LogStatus::Ended {
+            // What is not in the ledger yet could never be billed.
+            let settled = row.optional_number(1)?.is_some();
+            if !settled || LogStatus::named(&row.text(0)?) != LogStatus::Ended {
                 return Ok(Deleted::InUse);
             }
             remove(tx, id.as_str())?;
@@ -145,7 +147,7 @@ impl LogRepository for SqlStore {
 fn find_expired(tx: &mut dyn Transaction, expired: &Expired, limit: u32) -> Result<Vec<String>> {
     let mut query = Query::default();
     let before = query.value(expired.before);
-    query.and(&format!("status = 'ended' AND ended_at < {before}"));
+    query.and(&format!("status = 'ended' AND finalized_at IS NOT NULL AND ended_at < {before}"));
     match &expired.campaigns {
         Campaigns::One(campaign) => query.equal("campaign_id", Some(campaign)),
         Campaigns::AllBut(others) => {
