@@ -63,8 +63,8 @@ pub enum Refusal {
     /// The key may not do that; says what it lacks.
     #[error("{0}")]
     NotPermitted(String),
-    /// The log's session is not over yet.
-    #[error("the session is not over yet; end it first")]
+    /// The log's session is not over yet, or not settled.
+    #[error("the session is not over, or its cost is not settled yet")]
     LogInUse,
     /// The export's file is not there.
     #[error("the export is not finished")]

@@ -64,6 +64,14 @@ pub enum StoreError {
     Closed,
 }
 
+impl StoreError {
+    /// Whether the same may succeed later: the database failed, not what is stored in it.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        !matches!(self, Self::Column(_) | Self::Inconsistent { .. })
+    }
+}
+
 /// The result of every operation.
 pub type Result<T> = std::result::Result<T, StoreError>;
 

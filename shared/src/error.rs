@@ -45,7 +45,7 @@ pub mod codes {
     pub const WIDGET_DISABLED: &str = "widget_disabled";
     /// 409: the conversation is over; start a new one.
     pub const SESSION_ENDED: &str = "session_ended";
-    /// 409: the log's session is not over yet.
+    /// 409: the log's session is not over yet, or its cost is not settled.
     pub const SESSION_ACTIVE: &str = "session_active";
     /// 409: the export's file is not finished.
     pub const EXPORT_NOT_READY: &str = "export_not_ready";

@@ -24,7 +24,7 @@ pub struct WholeLog {
 pub enum Deleted {
     /// It is gone.
     Gone,
-    /// Its session is not over, or its provider has not been told so.
+    /// Its session is not over, or its line of the ledger is not written yet.
     InUse,
     /// The tenant has no such log.
     Missing,

@@ -283,20 +283,79 @@ async fn of_two_workers_one_gets_each_export() {
     for n in 0..10 {
         abandoned(&server, &format!("exp_{n}"), 1);
     }
-    let mut claimed = Vec::new();
     let claim = |holder: String| {
         let store = store.clone();
         async move { store.claim_export(&holder, 2, u64::MAX >> 2).await.unwrap() }
     };
+    let mut claimed = Vec::new();
     for round in 0..10 {
         let (a, b) = tokio::join!(claim(format!("a{round}")), claim(format!("b{round}")));
         claimed.extend([a, b].into_iter().flatten().map(|export| export.id));
     }
-    claimed.sort();
-    let distinct = claimed.len();
-    claimed.dedup();
-    assert_eq!(claimed.len(), distinct, "{claimed:?}");
-    assert!(claimed.len() <= 10);
+    // The server's own worker has taken the others; each has exactly one holder.
+    let owner = server.first_owner();
+    let mut made = Vec::new();
+    for n in 0..10 {
+        let id = format!("exp_{n}");
+        if !claimed.contains(&id) {
+            assert_eq!(owner.finished(&id).await["state"], "done");
+            made.push(id);
+        }
+    }
+    let mut all: Vec<String> = claimed.into_iter().chain(made).collect();
+    all.sort();
+    assert_eq!(all, (0..10).map(|n| format!("exp_{n}")).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_whole_never_looks_so() {
+    let server = Server::start().await;
+    let owner = server.first_owner();
+    // Enough before the broken one that a part of the file is on its way.
+    let seeds: Vec<Seed> = (0..150)
+        .map(|n| Seed {
+            created_at: T0 + n,
+            said: vec!["x".repeat(4000)],
+            ..Seed::new(&format!("s{n}"))
+        })
+        .collect();
+    server.seed(&seeds);
+    server.sql("UPDATE messages SET sources = 'broken' WHERE session_id = 's149'");
+    for format in ["csv_messages", "json", "xlsx"] {
+        let response = owner.ask(Method::GET, &format!("/logs/export?format={format}"), None).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert!(response.bytes().await.is_err(), "{format}");
+        let (_, job) = owner.post("/exports", json!({"format": format})).await;
+        let job = owner.finished(job["id"].as_str().unwrap()).await;
+        assert_eq!(job["state"], "failed", "{job}");
+        assert!(!job["error"].to_string().contains("broken"), "{job}");
+        let path = format!("/exports/{}/file", job["id"].as_str().unwrap());
+        assert_eq!(owner.get(&path).await.0, StatusCode::CONFLICT);
+    }
+    // Whoever goes away in the middle stops the work.
+    server.sql("UPDATE messages SET sources = '[]'");
+    let mut response = owner.ask(Method::GET, "/logs/export?format=html", None).await;
+    assert!(response.chunk().await.unwrap().is_some());
+    drop(response);
+    for _ in 0..5 {
+        // A seat that was not given back would be missed by the fifth at the latest.
+        let whole = owner.ask(Method::GET, "/logs/export?format=html", None).await;
+        assert!(whole.bytes().await.unwrap().ends_with(b"</html>\n"));
+    }
+}
+
+#[tokio::test]
+async fn an_export_is_not_tried_for_ever() {
+    let server = Server::start().await;
+    let owner = server.first_owner();
+    abandoned(&server, "exp_old", 1_799_000_000_000);
+    server.sql("UPDATE exports SET created_at = 1, locked_until = 1");
+    server.app.store.notify(banter_server::store::Notice::Export).await.unwrap();
+    let export = owner.finished("exp_old").await;
+    assert!(
+        export["state"] == "failed" && export["error"].to_string().contains("within a day"),
+        "{export}"
+    );
 }
 
 #[tokio::test]

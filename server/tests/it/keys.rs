@@ -177,6 +177,13 @@ async fn nobody_sees_or_changes_what_is_anothers() {
         let file = owner.ask(Method::GET, "/logs/export?format=csv", None).await;
         let file = file.text().await.unwrap();
         assert!(file.contains(logs[0]) && file.lines().count() == 2, "{file}");
+        let (_, job) = owner.post("/exports", json!({"format": "csv"})).await;
+        let id = job["id"].as_str().unwrap();
+        assert_eq!(owner.finished(id).await["total"], 1);
+        let path = format!("/exports/{id}/file");
+        let made = owner.ask(Method::GET, &path, None).await.text().await.unwrap();
+        assert_eq!(made, file);
+        assert_eq!(owner.delete(&format!("/exports/{id}")).await.0, StatusCode::NO_CONTENT);
     }
     // Nothing of it happened.
     let mut ids = first.ids("").await;

@@ -103,7 +103,7 @@ pub(in crate::api) async fn end(
         (status = 401, body = ErrorBody, description = "`unauthorized`"),
         (status = 403, body = ErrorBody, description = "`forbidden`"),
         (status = 404, body = ErrorBody, description = "`not_found`"),
-        (status = 409, body = ErrorBody, description = "`session_active`: end it first"),
+        (status = 409, body = ErrorBody, description = "`session_active`: not over, or not settled yet"),
     )
 )]
 pub(in crate::api) async fn remove(

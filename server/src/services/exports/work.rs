@@ -14,7 +14,11 @@ use tokio::sync::broadcast::error::RecvError;
 const TICK: Duration = Duration::from_secs(2);
 
 /// How long an export may show no progress before another server takes it over, in milliseconds.
-pub(super) const LEASE_MS: u64 = 60_000;
+const LEASE_MS: u64 = 60_000;
+
+/// How long an export may be tried, in milliseconds: one that takes every server down with it, or that
+/// the store never lets through, must not be tried for ever.
+const TRY_MS: u64 = 24 * 3600 * 1000;
 
 impl Exports {
     /// For as long as the server runs: makes one export after the other.
@@ -61,16 +65,20 @@ impl Exports {
             holder,
             total: self.count(&claimed).await?,
         };
-        let made = match self.make(&claimed, &job).await {
-            // Called off, or somebody else is at it: nothing is ours to say.
-            Err(Failure::Unwanted) => return Ok(true),
-            // The store has to come back first; then the lease runs out and it is made anew.
-            Err(Failure::Store(error)) => return Err(error),
-            Err(failure) => {
-                failure.log("an export failed");
-                Some("the file could not be written; the server's log says why".to_owned())
+        let made = if claimed.created_at + TRY_MS < now {
+            Some("it could not be made within a day".to_owned())
+        } else {
+            match self.make(&claimed, &job).await {
+                Ok(()) => None,
+                // Called off, or somebody else is at it: nothing is ours to say.
+                Err(Failure::Unwanted) => return Ok(true),
+                // The store has to come back; then the lease runs out and it is made anew.
+                Err(Failure::Store(error)) if error.may_pass() => return Err(error),
+                Err(failure) => {
+                    failure.log("an export failed");
+                    Some("the file could not be made; the server's log says why".to_owned())
+                }
             }
-            Ok(()) => None,
         };
         self.store.finish_export(job.lease(), self.clock.now_ms(), made).await?;
         Ok(true)

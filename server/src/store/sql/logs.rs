@@ -107,14 +107,16 @@ impl LogRepository for SqlStore {
         let (tenant, id) = (tenant.clone(), id.clone());
         self.write(move |tx| {
             let sql = format!(
-                "SELECT status FROM sessions
+                "SELECT status, finalized_at FROM sessions
                  WHERE id = $1 AND organization_id = $2 AND ($3 = '' OR account_id = $3){}",
                 tx.dialect().for_update()
             );
             let account = tenant.account.as_deref().unwrap_or_default();
             let row = tx.first(&sql, args![id.as_str(), &tenant.organization, account])?;
             let Some(row) = row else { return Ok(Deleted::Missing) };
-            if LogStatus::named(&row.text(0)?) != LogStatus::Ended {
+            // What is not in the ledger yet could never be billed.
+            let settled = row.optional_number(1)?.is_some();
+            if !settled || LogStatus::named(&row.text(0)?) != LogStatus::Ended {
                 return Ok(Deleted::InUse);
             }
             remove(tx, id.as_str())?;
@@ -125,36 +127,39 @@ impl LogRepository for SqlStore {
 
     async fn delete_expired_logs(&self, expired: &Expired, limit: u32) -> Result<usize> {
         let expired = expired.clone();
+        // Found on a reader's connection: on SQLite's only writer a visitor's message would wait.
+        let ids = self.read(move |tx| find_expired(tx, &expired, limit)).await?;
+        if ids.is_empty() {
+            return Ok(0);
+        }
         self.write(move |tx| {
-            let mut query = Query::default();
-            let before = query.value(expired.before);
-            query.and(&format!("sessions.status = 'ended' AND sessions.ended_at < {before}"));
-            match &expired.campaigns {
-                Campaigns::One(campaign) => {
-                    let campaign = query.value(campaign);
-                    query.and(&format!("sessions.campaign_id = {campaign}"));
-                }
-                Campaigns::AllBut(others) => {
-                    for other in others {
-                        let other = query.value(other);
-                        query.and(&format!("coalesce(sessions.campaign_id, '') <> {other}"));
-                    }
-                }
+            let mut deleted = 0;
+            for id in &ids {
+                deleted += remove(tx, id)?;
             }
-            let limit = query.value(limit);
-            let sql = format!(
-                "SELECT sessions.id FROM sessions{} LIMIT {limit}{}",
-                query.sql,
-                tx.dialect().skip_locked()
-            );
-            let rows = tx.query(&sql, &query.values)?;
-            for row in &rows {
-                remove(tx, &row.text(0)?)?;
-            }
-            Ok(rows.len())
+            Ok(deleted as usize)
         })
         .await
     }
+}
+
+/// Ids of logs that are kept no longer. An ended session stays ended, so nothing has to be locked.
+fn find_expired(tx: &mut dyn Transaction, expired: &Expired, limit: u32) -> Result<Vec<String>> {
+    let mut query = Query::default();
+    let before = query.value(expired.before);
+    query.and(&format!("status = 'ended' AND finalized_at IS NOT NULL AND ended_at < {before}"));
+    match &expired.campaigns {
+        Campaigns::One(campaign) => query.equal("campaign_id", Some(campaign)),
+        Campaigns::AllBut(others) => {
+            for other in others {
+                let other = query.value(other);
+                query.and(&format!("coalesce(campaign_id, '') <> {other}"));
+            }
+        }
+    }
+    let limit = query.value(limit);
+    let sql = format!("SELECT id FROM sessions{} LIMIT {limit}", query.sql);
+    tx.query(&sql, &query.values)?.iter().map(|row| row.text(0)).collect()
 }
 
 /// The conditions of a query and their values.
@@ -265,8 +270,9 @@ fn regex(text: &str) -> String {
 }
 
 /// Removes everything that was said in a session and the session itself. The ledger stays; of what
-/// its provider told us only the digests stay, so that a late repetition is still known as one.
-fn remove(tx: &mut dyn Transaction, session: &str) -> Result<()> {
+/// its provider told us only the digests stay, so that a late repetition is still known as one. Says
+/// how many sessions that were: one, or none if it is gone already.
+fn remove(tx: &mut dyn Transaction, session: &str) -> Result<u64> {
     tx.execute(
         "UPDATE provider_events SET body = '{}'
          WHERE provider_session IS NOT NULL AND (provider, provider_session) IN
@@ -275,8 +281,7 @@ fn remove(tx: &mut dyn Transaction, session: &str) -> Result<()> {
     )?;
     tx.execute("DELETE FROM messages WHERE session_id = $1", args![session])?;
     tx.execute("DELETE FROM session_events WHERE session_id = $1", args![session])?;
-    tx.execute("DELETE FROM sessions WHERE id = $1", args![session])?;
-    Ok(())
+    tx.execute("DELETE FROM sessions WHERE id = $1", args![session])
 }
 
 fn timeline(tx: &mut dyn Transaction, session: &SessionId) -> Result<Vec<TimelineEvent>> {

@@ -152,9 +152,9 @@ impl Seed {
         let mut sql = format!(
             "INSERT INTO sessions (id, organization_id, widget_id, campaign_id, account_id, channel,
                  provider, status, created_at, last_activity_at, expires_at, ended_at, end_reason,
-                 due_at, visitor_messages, assistant_messages)
+                 due_at, visitor_messages, assistant_messages, finalized_at)
              VALUES ('{}', '{}', '{}', {}, {}, 'chat', '{}', '{}', {at}, {at}, 9000000000000, {}, {},
-                 {}, {}, 0);",
+                 {}, {}, 0, {});",
             self.id,
             self.organization,
             self.widget,
@@ -166,6 +166,7 @@ impl Seed {
             text(ended.then_some(self.reason)),
             if ended { "NULL" } else { "9000000000000" },
             self.said.len(),
+            if ended { "1" } else { "NULL" },
             at = self.created_at,
         );
         for (n, said) in self.said.iter().enumerate() {
