@@ -112,6 +112,12 @@ pub struct LoaderStrings {
     pub failed: String,
     /// The button that tries again.
     pub retry: String,
+    /// The button that makes the launcher a dot.
+    #[serde(default)]
+    pub minimise: String,
+    /// Name of the launcher that is a dot.
+    #[serde(default)]
+    pub restore: String,
 }
 
 /// Which ways of leaving the browser tells the server. How much time each leaves to come back is
@@ -243,10 +249,32 @@ strings! {
     offline = "Offline",
     /// Status: the conversation is over.
     ended = "Chat ended",
-    /// The note in the transcript when the visitor ended the conversation.
+    /// Why it is over: the visitor ended it.
     ended_by_visitor = "You ended this chat.",
-    /// The note in the transcript when the conversation ran out of time.
+    /// Why it is over: nothing was said for too long.
+    ended_inactive = "This chat ended because nothing was said for a while.",
+    /// Why it is over: the page was closed or left.
+    ended_tab_closed = "This chat ended when the page was closed.",
+    /// Why it is over: the page was hidden.
+    ended_hidden = "This chat ended while you were away from the page.",
+    /// Why it is over: the panel was collapsed.
+    ended_collapsed = "This chat ended while it was minimised.",
+    /// Why it is over: its time was up.
     ended_expired = "This chat has expired.",
+    /// Why it is over: the owner ended it.
+    ended_by_owner = "This chat was closed by our team.",
+    /// Why it is over: whoever runs the assistant ended it.
+    ended_by_provider = "The assistant ended this chat.",
+    /// Why it is over: it could not be carried on.
+    ended_failed = "This chat could not be carried on.",
+    /// While little time is left; `{n}` is the number of seconds.
+    ending_in = "This chat ends in {n} s",
+    /// The button that asks for more time.
+    stay = "Stay",
+    /// The button that carries the conversation on after its end.
+    continue_chat = "Continue this chat",
+    /// The line between what was said before and what is carried on.
+    earlier = "Your earlier chat is above",
     /// Accessible name of the transcript.
     transcript = "Conversation",
     /// The typing indicator's accessible text.
@@ -283,6 +311,10 @@ strings! {
     open_chat = "Open chat",
     /// `{n}` is the number of unread messages.
     unread = "{n} unread",
+    /// The button that makes the launcher a dot.
+    minimise = "Shrink chat button",
+    /// Name of the launcher that is a dot.
+    restore = "Enlarge chat button",
 }
 
 #[cfg(test)]

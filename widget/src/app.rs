@@ -2,20 +2,21 @@
 //! machine wants done ([`task`]), and keeps the document in step, at most once a frame.
 
 use crate::channel::Channel;
-use crate::dom::{Listener, find, media, now, property, random_id, window};
+use crate::dom::{Listener, document, find, media, now, property, random_id, window};
 use crate::host::Host;
 use crate::json;
 use crate::net::api::Api;
 use crate::state::conversation::{Conversation, Effect, Event, Manners, Moment};
 use crate::state::draft::Draft;
 use crate::state::scroll::Scroll;
-use crate::state::session::Phase;
+use crate::state::session::{Phase, Ticket};
 use crate::storage::Storage;
-use crate::text::{block, joined};
+use crate::text::{block, joined, numbered};
 use crate::time::Times;
 use crate::view::Shown;
 use crate::view::composer::Composer;
 use crate::view::message::{Setting, note};
+use crate::view::panel;
 use crate::view::transcript::TranscriptView;
 use crate::wire;
 use banter_shared::host::ToLoader;
@@ -54,6 +55,8 @@ pub struct App {
     unread: Cell<u32>,
     running: RefCell<Option<Running>>,
     saving: RefCell<Option<Timeout>>,
+    /// When it rings, and what makes it ring.
+    alarm: RefCell<Option<(u64, Timeout)>>,
     parts: OnceCell<Parts>,
     listeners: RefCell<Vec<Listener>>,
     frame: Closure<dyn FnMut()>,
@@ -85,6 +88,9 @@ impl App {
         let manners = Manners {
             greeting: config.first_message.clone().filter(|text| !text.is_empty()),
             session_on_open: config.session_on_open,
+            inactivity_ms: u64::from(config.inactivity_seconds) * 1_000,
+            leave: config.leave,
+            tab: random_id(),
         };
         let conversation = Conversation::new(manners, moment());
         let host = Rc::new(host);
@@ -97,6 +103,8 @@ impl App {
                     status: conversation.status(),
                     active: false,
                     ended: None,
+                    can_continue: false,
+                    seconds_left: None,
                     open: false,
                     unread: 0,
                     scroll: Scroll::default(),
@@ -112,6 +120,7 @@ impl App {
                 unread: Cell::default(),
                 running: RefCell::default(),
                 saving: RefCell::default(),
+                alarm: RefCell::default(),
                 parts: OnceCell::new(),
                 listeners: RefCell::default(),
                 frame: Closure::new(move || app.upgrade().iter().for_each(|app| app.draw())),
@@ -135,6 +144,7 @@ impl App {
         }
         self.host.tell(&ToLoader::Ready);
         self.dispatch(Event::Online(window().navigator().on_line()));
+        self.dispatch(Event::Page(wiring::page_now()));
         self.find_ticket();
         if early {
             self.send_typed();
@@ -151,6 +161,7 @@ impl App {
         for effect in effects {
             self.perform(effect);
         }
+        self.set_alarm();
         self.refresh();
     }
 
@@ -210,13 +221,17 @@ impl App {
 
     /// Begins anew, ready to type.
     pub fn restart(self: &Rc<Self>) {
-        self.dispatch(Event::Restart);
-        self.focus();
+        self.go_on(Event::Restart);
     }
 
     /// Ends the conversation, and leads on to what can be done next.
     pub fn end(self: &Rc<Self>) {
-        self.dispatch(Event::End);
+        self.go_on(Event::End);
+    }
+
+    /// Does what a button is for that is gone then, and leads on from there.
+    pub fn go_on(self: &Rc<Self>, event: Event) {
+        self.dispatch(event);
         self.focus();
     }
 
@@ -241,6 +256,7 @@ impl App {
         self.gone.set(true);
         self.running.take();
         self.saving.take();
+        self.alarm.take();
         self.listeners.take();
     }
 
@@ -253,6 +269,8 @@ impl App {
             }
             Effect::Stop => *self.running.borrow_mut() = None,
             Effect::PostEnd(ticket) => task::post_end(self, ticket),
+            Effect::PostLeave(ticket, reason) => self.api.leave(&ticket, reason),
+            Effect::PostActivity(ticket) => task::post_activity(self, ticket),
             Effect::Keep(ticket) => self.storage.set(TICKET, &wire::write_ticket(&ticket)),
             Effect::Forget => self.storage.remove(TICKET),
             Effect::Tell(message) => {
@@ -268,9 +286,30 @@ impl App {
 
     /// Takes up the conversation that storage knows of, if it does.
     fn find_ticket(self: &Rc<Self>) {
-        let kept = self.storage.get(TICKET);
-        if let Some(ticket) = kept.and_then(|json| json::read(&json, wire::read_ticket)) {
+        if let Some(ticket) = self.kept_ticket() {
             self.dispatch(Event::Found(ticket));
+        }
+    }
+
+    fn kept_ticket(&self) -> Option<Ticket> {
+        json::read(&self.storage.get(TICKET)?, wire::read_ticket)
+    }
+
+    /// Sees to it that the machine is woken when it wants to be.
+    fn set_alarm(self: &Rc<Self>) {
+        let now = now();
+        let at = self.conversation.borrow().alarm(now);
+        let mut alarm = self.alarm.borrow_mut();
+        if alarm.as_ref().map(|(at, _)| *at) != at {
+            *alarm = at.map(|at| {
+                let app = Rc::clone(self);
+                let pause = u32::try_from(at.saturating_sub(now)).unwrap_or(u32::MAX >> 1);
+                let ring = move || {
+                    app.alarm.take();
+                    app.dispatch(Event::Tick);
+                };
+                (at, Timeout::new(pause, ring))
+            });
         }
     }
 
@@ -329,6 +368,8 @@ impl App {
         let conversation = self.conversation.borrow();
         let parts = self.parts.get();
         let shown = Shown {
+            can_continue: conversation.can_continue(),
+            seconds_left: conversation.seconds_left(now()),
             status: conversation.status(),
             active: conversation.phase().ticket().is_some(),
             ended: match conversation.phase() {
@@ -339,13 +380,36 @@ impl App {
             unread: self.unread.get(),
             scroll: parts.map(|parts| parts.transcript.scroll()).unwrap_or_default(),
         };
-        if self.shown.get_untracked() != shown {
+        let before = self.shown.get_untracked();
+        if before != shown {
             self.shown.set(shown);
-            parts.iter().for_each(|parts| parts.composer.form.set_hidden(shown.ended.is_some()));
+            parts.iter().for_each(|parts| self.lead(parts, before, shown));
         }
         if !self.frame_wanted.replace(true) {
             // Refused only by a window that is gone.
             let _ = window().request_animation_frame(self.frame.as_ref().unchecked_ref());
+        }
+    }
+
+    /// Says what a screen reader's user would miss, and leads the focus on where it would be lost.
+    fn lead(&self, parts: &Parts, before: Shown, shown: Shown) {
+        let strings = &self.config.strings;
+        let has_focus = |selector: &str| {
+            let found = parts.panel.query_selector(selector).ok().flatten();
+            document().has_focus().unwrap_or(false) && found.is_some()
+        };
+        let lost = match (before.ended, shown.ended) {
+            (None, Some(_)) => has_focus(":focus"),
+            _ => shown.seconds_left.is_none() && has_focus(".stay:focus"),
+        };
+        parts.composer.form.set_hidden(shown.ended.is_some());
+        if let (None, Some(reason)) = (before.ended, shown.ended) {
+            self.announce(panel::why(strings, reason));
+        } else if let (None, Some(left)) = (before.seconds_left, shown.seconds_left) {
+            self.announce(&numbered(&strings.ending_in, left));
+        }
+        if lost {
+            self.focus();
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`state`] decides everything and knows no browser; [`app`] feeds it and does
 //! what it wants done; [`view`] draws; [`mod@mount`] puts it all into a document. Beside them stand
-//! [`net`], [`storage`], [`channel`] (other tabs) and [`host`] (the page around us), one for each
+//! [`net`], [`storage`], [`channel`] and [`lock`] (other tabs) and [`host`] (the page around us), one for each
 //! line that leads out, and [`text`], which reads the Markdown of answers.
 //!
 //! The frame page calls [`start_frame`]; a page that has the widget in itself calls [`mount()`].
@@ -12,6 +12,7 @@ pub mod channel;
 pub mod dom;
 pub mod host;
 pub mod json;
+pub mod lock;
 pub mod mount;
 pub mod net;
 pub mod state;

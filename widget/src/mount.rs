@@ -58,7 +58,8 @@ pub fn in_frame(config: WidgetConfig, host_origin: &str) -> Mounted {
         child.iter().for_each(|child| child.unchecked_ref::<Element>().remove());
     }
     let view = fill(&app, (&root, &root), None, closable);
-    if hosted {
+    // Nobody opens what cannot be closed.
+    if hosted || app.config.layout == Layout::Inline {
         app.open();
     }
     Mounted { app, root, _views: vec![view], _fence: Vec::new() }

@@ -30,6 +30,15 @@ impl Pieces for str {
     }
 }
 
+/// `template` with `number` in the place of its `{n}`.
+#[must_use]
+pub fn numbered(template: &str, number: u32) -> String {
+    match template.split_once("{n}") {
+        Some((before, after)) => joined(&[before, &number.to_string(), after]),
+        None => template.to_owned(),
+    }
+}
+
 /// Texts, one after the other.
 #[must_use]
 pub fn joined(texts: &[&str]) -> String {

@@ -44,6 +44,10 @@ pub struct Shown {
     pub active: bool,
     /// Why the conversation is over, when it is.
     pub ended: Option<EndReason>,
+    /// Whether it can be carried on then.
+    pub can_continue: bool,
+    /// The seconds until it ends by itself, once they are few.
+    pub seconds_left: Option<u32>,
     /// Whether the panel is open.
     pub open: bool,
     /// How many answers were not seen.

@@ -4,13 +4,14 @@
 //! `banter_shared` fails to compile here, and the tests below compare each with what serde makes of it.
 
 use crate::json::{Json, object, quote};
+use crate::state::presence::Standing;
 use crate::state::session::Ticket;
-use crate::state::tabs::{Question, Told};
+use crate::state::tabs::{Question, Tab, Told};
 use banter_shared::error::ErrorBody;
 use banter_shared::host::{HostMessage, ToFrame, ToLoader};
 use banter_shared::message::{Message, MessageStatus, Role, Source};
 use banter_shared::session::{
-    CreateSession, EndReason, History, PostMessage, Session, SessionCreated, SessionStatus,
+    CreateSession, EndReason, EndSession, History, PostMessage, Session, SessionCreated, SessionStatus,
 };
 use banter_shared::stream::{Accepted, StreamEvent};
 use banter_shared::widget::{ColorScheme, Layout, Leave, Palette, Position, Strings, WidgetConfig};
@@ -90,6 +91,11 @@ pub fn read_told(json: &Json) -> Option<Told> {
         }),
         "ended" => Told::Ended(read_reason(content.text()?)),
         "restarted" => Told::Restarted,
+        "time" => Told::Time(json.number_of(name)),
+        "tab" => Told::Tab(Tab {
+            name: content.get("name").text()?.to_owned(),
+            standing: by_name(&Standing::NAMES, content.get("standing").text()?)?,
+        }),
         _ => return None,
     })
 }
@@ -166,7 +172,18 @@ fn read_strings(json: &Json) -> Strings {
         offline: text("offline"),
         ended: text("ended"),
         ended_by_visitor: text("endedByVisitor"),
+        ended_inactive: text("endedInactive"),
+        ended_tab_closed: text("endedTabClosed"),
+        ended_hidden: text("endedHidden"),
+        ended_collapsed: text("endedCollapsed"),
         ended_expired: text("endedExpired"),
+        ended_by_owner: text("endedByOwner"),
+        ended_by_provider: text("endedByProvider"),
+        ended_failed: text("endedFailed"),
+        ending_in: text("endingIn"),
+        stay: text("stay"),
+        continue_chat: text("continueChat"),
+        earlier: text("earlier"),
         transcript: text("transcript"),
         typing: text("typing"),
         you: text("you"),
@@ -185,10 +202,14 @@ fn read_strings(json: &Json) -> Strings {
         failed: text("failed"),
         open_chat: text("openChat"),
         unread: text("unread"),
+        minimise: text("minimise"),
+        restore: text("restore"),
     }
 }
 
-fn read_session(json: &Json) -> Option<Session> {
+/// Reads where a session stands.
+#[must_use]
+pub fn read_session(json: &Json) -> Option<Session> {
     let ended_at = json.number_of("endedAt");
     Some(Session {
         id: json.get("id").text()?.into(),
@@ -238,10 +259,19 @@ fn read_message(json: &Json) -> Option<Message> {
 }
 
 fn read_reason(name: &str) -> EndReason {
-    EndReason::NAMES
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map_or(EndReason::Unknown, |(_, reason)| *reason)
+    by_name(&EndReason::NAMES, name).unwrap_or(EndReason::Unknown)
+}
+
+fn by_name<T: Copy>(names: &[(&str, T)], name: &str) -> Option<T> {
+    names.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+}
+
+/// Writes a request that ends a session, or says that the visitor left it. The token goes into the body
+/// where no header can be set.
+#[must_use]
+pub fn write_end(end: &EndSession) -> String {
+    let token = end.token.as_deref().map(quote).unwrap_or_default();
+    object(&[("reason", &quote(end.reason.name())), ("token", &token)])
 }
 
 /// Writes a request that creates a session.
@@ -279,6 +309,12 @@ pub fn write_told(told: &Told) -> String {
         }
         Told::Ended(reason) => object(&[("ended", &quote(reason.name()))]),
         Told::Restarted => quote("restarted"),
+        Told::Time(left) => object(&[("time", &left.to_string())]),
+        Told::Tab(Tab { name, standing }) => {
+            let standing = Standing::NAMES[*standing as usize].0;
+            let (name, standing) = (quote(name), quote(standing));
+            object(&[("tab", &object(&[("name", &name), ("standing", &standing)]))])
+        }
     }
 }
 

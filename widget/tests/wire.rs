@@ -4,13 +4,14 @@ use banter_shared::error::ErrorBody;
 use banter_shared::host::{HostMessage, ToFrame, ToLoader};
 use banter_shared::message::{Message, MessageStatus, Role, Source};
 use banter_shared::session::{
-    CreateSession, EndReason, History, PostMessage, Session, SessionCreated, SessionStatus,
+    CreateSession, EndReason, EndSession, History, PostMessage, Session, SessionCreated, SessionStatus,
 };
 use banter_shared::stream::{Accepted, StreamEvent};
 use banter_shared::widget::{ColorScheme, Layout, Leave, Palette, Position, Strings, WidgetConfig};
 use banter_widget::json::Json;
+use banter_widget::state::presence::Standing;
 use banter_widget::state::session::Ticket;
-use banter_widget::state::tabs::{Question, Told};
+use banter_widget::state::tabs::{Question, Tab, Told};
 use banter_widget::wire;
 use proptest::prelude::*;
 use serde::Serialize;
@@ -118,6 +119,10 @@ proptest! {
         writes(&post, &wire::write_post(&post));
         let create = CreateSession { host_origin, continues: language.clone(), language };
         writes(&create, &wire::write_create(&create));
+        for (_, reason) in EndReason::NAMES {
+            let end = EndSession { reason, token: create.continues.clone() };
+            writes(&end, &wire::write_end(&end));
+        }
     }
 
     #[test]
@@ -126,9 +131,12 @@ proptest! {
         let json = Json::parse(&wire::write_ticket(&ticket)).unwrap();
         prop_assert_eq!(wire::read_ticket(&json), Some(ticket));
         for told in [
-            Told::Asked(Question { id: id.into(), text, at }),
+            Told::Asked(Question { id: id.into(), text: text.clone(), at }),
             Told::Ended(EndReason::VisitorEnded),
             Told::Restarted,
+            Told::Time(at),
+            Told::Tab(Tab { name: text.clone(), standing: Standing::Gone }),
+            Told::Tab(Tab { name: text, standing: Standing::Open }),
         ] {
             let json = Json::parse(&wire::write_told(&told)).unwrap();
             prop_assert_eq!(wire::read_told(&json), Some(told));

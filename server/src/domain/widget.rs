@@ -245,6 +245,8 @@ impl Widget {
                 loading: strings.connecting,
                 failed: strings.failed,
                 retry: strings.retry,
+                minimise: strings.minimise,
+                restore: strings.restore,
             },
             module: module.to_owned(),
         }

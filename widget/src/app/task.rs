@@ -2,10 +2,12 @@
 
 use super::App;
 use crate::dom::{now, window};
+use crate::lock::Lock;
 use crate::net::stream;
 use crate::state::connection::Failure;
 use crate::state::conversation::{Event, Reply, Task};
 use crate::state::session::Ticket;
+use crate::text::joined;
 use banter_shared::session::{CreateSession, PostMessage};
 use banter_shared::stream::Cursor;
 use gloo_timers::callback::{Interval, Timeout};
@@ -78,6 +80,15 @@ pub fn post_end(app: &Rc<App>, ticket: Ticket) {
     });
 }
 
+/// Tells the server that the visitor is there.
+pub fn post_activity(app: &Rc<App>, ticket: Ticket) {
+    let app = Rc::clone(app);
+    spawn_local(async move {
+        let outcome = app.api.activity(&ticket).await;
+        app.dispatch(Event::Lived(ticket.id, outcome));
+    });
+}
+
 async fn run(
     app: &Rc<App>,
     turn: u32,
@@ -85,13 +96,23 @@ async fn run(
     signal: &AbortSignal,
     heard: &Cell<u64>,
 ) -> Result<(), Failure> {
+    // Two tabs that begin at once begin one conversation: the second waits for the first, and finds its
+    // ticket.
+    let mut lock = None;
+    if let Task::Create(_) = task {
+        lock = Some(Lock::of(&joined(&["banter:", app.config.id.as_str()])).await);
+        if let Some(ticket) = app.kept_ticket() {
+            app.dispatch(Event::Reply(turn, Reply::Taken(ticket)));
+            return Ok(());
+        }
+    }
     let reply = match task {
         // Rests are not requests; see `start`.
         Task::Rest(_) => Reply::Rested,
-        Task::Create => {
+        Task::Create(continues) => {
             let create = CreateSession {
                 host_origin: app.host.origin(),
-                continues: None,
+                continues,
                 language: window().navigator().language(),
             };
             Reply::Created(app.api.create(&app.config.id, &create, signal).await?)
@@ -102,6 +123,7 @@ async fn run(
         }
     };
     app.dispatch(Event::Reply(turn, reply));
+    drop(lock);
     Ok(())
 }
 

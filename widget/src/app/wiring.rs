@@ -3,6 +3,7 @@
 use super::{App, Parts};
 use crate::dom::{Listener, document, find, set, window};
 use crate::state::conversation::Event;
+use crate::state::presence::Page;
 use crate::view::composer::{is_composing, is_send};
 use banter_shared::host::ToFrame;
 use banter_shared::ids::MessageId;
@@ -10,7 +11,7 @@ use gloo_timers::callback::Timeout;
 use std::rc::Rc;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{Element, KeyboardEvent};
+use web_sys::{Element, EventTarget, KeyboardEvent};
 
 /// How long a copy button says that it copied, in milliseconds.
 const COPIED_FOR: u32 = 2_000;
@@ -54,6 +55,7 @@ fn composer(app: &Rc<App>, parts: &Parts) -> [Listener; 4] {
             if let Some(parts) = on_input.parts.get() {
                 parts.composer.refresh();
                 on_input.save_draft();
+                on_input.dispatch(Event::Typed);
             }
         }),
         // Pressing the button leaves the focus, and a phone's keyboard, where it is.
@@ -89,18 +91,28 @@ fn browser(app: &Rc<App>) -> Vec<Listener> {
         let name = if online { "online" } else { "offline" };
         Listener::new(&window, name, move |_| app.dispatch(Event::Online(online)))
     };
-    let (on_wake, on_stored) = (Rc::clone(app), Rc::clone(app));
+    let page = |target: &EventTarget, name: &'static str| {
+        let app = Rc::clone(app);
+        Listener::new(target, name, move |event| {
+            let gone = event.type_() == "pagehide";
+            app.dispatch(Event::Page(if gone { Page::Gone } else { page_now() }));
+        })
+    };
+    let on_stored = Rc::clone(app);
     let (on_command, on_told) = (Rc::clone(app), Rc::clone(app));
-    let woken = Listener::new(&document(), "visibilitychange", move |_| {
-        if !document().hidden() {
-            on_wake.dispatch(Event::Woken);
-        }
-    });
     let stored = Listener::new(&window, "storage", move |_| on_stored.find_ticket());
-    let mut listeners = vec![network(true), network(false), woken, stored];
+    let mut listeners = vec![network(true), network(false), stored];
+    // All of these come to frames as well.
+    listeners.push(page(&document(), "visibilitychange"));
+    listeners.extend(["pagehide", "pageshow"].map(|name| page(&window, name)));
     listeners.extend(app.host.listen(move |command| obey(&on_command, command)));
     listeners.extend(app.channel.listen(move |told| on_told.dispatch(Event::Told(told))));
     listeners
+}
+
+/// Whether the page can be seen.
+pub fn page_now() -> Page {
+    if document().hidden() { Page::Hidden } else { Page::Shown }
 }
 
 /// A button was pressed: which one says its class. One listener for all of them also keeps Leptos' code
@@ -112,6 +124,8 @@ fn pressed(app: &Rc<App>, button: Element) {
         "end" => app.end(),
         "jump" => app.jump(),
         "restart" => app.restart(),
+        "continue" => app.go_on(Event::Continue),
+        "stay" => app.go_on(Event::Stay),
         "copy" => copy(app, button),
         "retry" => message_of(&button).into_iter().for_each(|id| app.dispatch(Event::Retry(id))),
         // The composer's button submits its form.

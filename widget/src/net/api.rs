@@ -5,9 +5,13 @@ use crate::json::{self, Json};
 use crate::state::connection::Failure;
 use crate::state::session::Ticket;
 use crate::text::joined;
-use crate::wire::{read_created, read_error, read_history, write_create, write_post};
+use crate::wire::{
+    read_created, read_error, read_history, read_session, write_create, write_end, write_post,
+};
 use banter_shared::ids::WidgetId;
-use banter_shared::session::{CreateSession, History, PostMessage, SessionCreated};
+use banter_shared::session::{
+    CreateSession, EndReason, EndSession, History, PostMessage, Session, SessionCreated,
+};
 use banter_shared::stream::Cursor;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
@@ -102,8 +106,35 @@ impl Api {
         .await
     }
 
+    /// Says that the visitor left, and how, in a way that outlives the page. Should it get lost, the
+    /// server's own clock ends the conversation.
+    pub fn leave(&self, ticket: &Ticket, reason: EndReason) {
+        let path = joined(&["sessions/", ticket.id.as_str(), "/end"]);
+        let body = write_end(&EndSession { reason, token: Some(ticket.token.clone()) });
+        // A text, so that no browser asks for permission first; there is no time for that.
+        let _ = window().navigator().send_beacon_with_opt_str(&self.url(&path), Some(&body));
+    }
+
+    /// Says that the visitor is there.
+    ///
+    /// # Errors
+    /// As [`Self::create`].
+    pub async fn activity(&self, ticket: &Ticket) -> Result<Session, Failure> {
+        let request = Request {
+            path: joined(&["sessions/", ticket.id.as_str(), "/activity"]),
+            token: Some(&ticket.token),
+            body: Some("{}".to_owned()),
+            ..Request::default()
+        };
+        parse(&text(&self.send(request).await?).await?, read_session)
+    }
+
+    fn url(&self, path: &str) -> String {
+        joined(&[&self.base, "/visitor/v1/", path])
+    }
+
     async fn send(&self, request: Request<'_>) -> Result<Response, Failure> {
-        let url = joined(&[&self.base, "/visitor/v1/", &request.path]);
+        let url = self.url(&request.path);
         let init = request.init().map_err(|_| Failure::network())?;
         let fetched = JsFuture::from(window().fetch_with_str_and_init(&url, &init)).await;
         let response: Response = fetched.map_err(|_| Failure::network())?.unchecked_into();

@@ -50,6 +50,12 @@ impl Failure {
         });
         Self { status, retry_after, body }
     }
+
+    /// Whether the server understood and will not, now or later.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(self.status, 400..=499) && !matches!(self.status, 408 | 425 | 429)
+    }
 }
 
 /// What to do about a [`Failure`].

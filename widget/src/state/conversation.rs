@@ -1,19 +1,27 @@
 //! The conversation as a machine: what happens goes in as [`Event`]s, what is to be done comes out
 //! as [`Effect`]s. It does one thing at a time towards the server (`Work`), so that messages keep
-//! their order, and it names that thing by a `turn`, so that what comes too late is ignored.
+//! their order, and it names that thing by a `turn`, so that what comes too late is ignored. How long
+//! it lasts while nothing is said, and what leaving does to it, is in [`lifetime`].
 
 use super::connection::{Failure, Status, Verdict, judge};
+use super::inactivity::Inactivity;
 use super::outbox::{Outbox, Outgoing};
+use super::presence::{Page, Presence};
 use super::session::{Phase, Ticket};
 use super::tabs::{Question, Told};
 use super::transcript::{Delivery, Transcript, question_id};
 use super::unread::Unread;
 use banter_shared::error::{ErrorBody, codes};
 use banter_shared::host::{HostMessage, ToLoader};
-use banter_shared::ids::MessageId;
+use banter_shared::ids::{MessageId, SessionId};
 use banter_shared::message::{Message, Role, answer_id};
-use banter_shared::session::{EndReason, History, PostMessage, SessionCreated, SessionStatus};
+use banter_shared::session::{
+    EndReason, History, PostMessage, Session, SessionCreated, SessionStatus,
+};
 use banter_shared::stream::{Accepted, Cursor, StreamEvent};
+use banter_shared::widget::Leave;
+
+mod lifetime;
 
 /// How long to leave a server alone that has no history for us and no reason why, in milliseconds.
 const LOAD_PAUSE: u32 = 30_000;
@@ -33,10 +41,20 @@ pub enum Event {
     End,
     /// The visitor wants a new one.
     Restart,
+    /// The visitor wants to go on after the end.
+    Continue,
+    /// The visitor types.
+    Typed,
+    /// The visitor asks for more time.
+    Stay,
+    /// The moment of [`Conversation::alarm`] has come.
+    Tick,
+    /// What the server says of the session with this id, having been told that the visitor is there.
+    Lived(SessionId, Result<Session, Failure>),
     /// The browser says whether there is a network.
     Online(bool),
-    /// The page is looked at again: a good moment to try what waits.
-    Woken,
+    /// The page is shown, which is a good moment to try what waits, or hidden, or gone.
+    Page(Page),
     /// Another tab did something.
     Told(Told),
     /// Something came of the task with this turn.
@@ -50,6 +68,8 @@ pub enum Reply {
     Rested,
     /// A session exists.
     Created(SessionCreated),
+    /// Another tab was faster: this is its session, and ours.
+    Taken(Ticket),
     /// The history is here.
     Loaded(History),
     /// The next event of an answer.
@@ -67,6 +87,10 @@ pub enum Effect {
     Stop,
     /// Tell the server that the visitor ended the session.
     PostEnd(Ticket),
+    /// Tell the server that the visitor left, and how; must arrive even if the page is going away.
+    PostLeave(Ticket, EndReason),
+    /// Tell the server that the visitor is there.
+    PostActivity(Ticket),
     /// Keep the ticket.
     Keep(Ticket),
     /// Forget the ticket.
@@ -84,8 +108,8 @@ pub enum Effect {
 pub enum Task {
     /// Wait so many milliseconds.
     Rest(u32),
-    /// Create a session.
-    Create,
+    /// Create a session, one that carries on the one of this token.
+    Create(Option<String>),
     /// Get the history.
     Load(Ticket),
     /// Post a message and read its answer.
@@ -112,6 +136,12 @@ pub struct Manners {
     pub greeting: Option<String>,
     /// Whether a session begins when the panel opens.
     pub session_on_open: bool,
+    /// How long nothing may be said before a session ends, in milliseconds; 0 when nobody knows.
+    pub inactivity_ms: u64,
+    /// Which ways of leaving the server is told.
+    pub leave: Leave,
+    /// What other tabs know this one by.
+    pub tab: String,
 }
 
 /// When something happens, and a random number from 0 to 1 to go with it.
@@ -136,6 +166,14 @@ pub struct Conversation {
     outbox: Outbox,
     transcript: Transcript,
     unread: Unread,
+    inactivity: Inactivity,
+    presence: Presence,
+    /// When the server was told last that the visitor left.
+    left_at: u64,
+    /// The session that ended last, while it can be carried on.
+    past: Option<Ticket>,
+    /// The token of the session that the next one carries on.
+    continues: Option<String>,
     effects: Vec<Effect>,
 }
 
@@ -146,6 +184,11 @@ impl Conversation {
         let mut transcript = Transcript::default();
         transcript.begin(manners.greeting.as_deref(), moment.now);
         Self {
+            inactivity: Inactivity::new(manners.inactivity_ms),
+            presence: Presence::new(manners.leave),
+            left_at: 0,
+            past: None,
+            continues: None,
             manners,
             phase: Phase::Fresh,
             work: Work::Idle,
@@ -189,7 +232,7 @@ impl Conversation {
     pub fn handle(&mut self, event: Event, moment: Moment) -> Vec<Effect> {
         match event {
             Event::Found(ticket) => self.found(ticket, moment),
-            Event::Open(open) => self.opened(open),
+            Event::Open(open) => self.opened(open, moment),
             Event::Send(id, text) => self.send(id, text, moment),
             Event::Retry(id) => self.retry(&id),
             Event::End => self.end_by_visitor(),
@@ -198,13 +241,19 @@ impl Conversation {
                 self.restart(moment);
                 self.wanted = self.manners.session_on_open;
             }
+            Event::Continue => self.carry_on(),
+            Event::Typed => self.inactivity.typed(moment.now),
+            Event::Stay => self.inactivity.stay(moment.now),
+            Event::Tick => {}
+            Event::Lived(id, outcome) => self.lived(&id, outcome, moment),
             Event::Online(online) => self.network_changed(online),
-            Event::Woken => self.wake(),
+            Event::Page(page) => self.page_changed(page, moment),
             Event::Told(told) => self.told(told, moment),
             Event::Reply(turn, reply) if turn == self.turn => self.replied(reply, moment),
             Event::Reply(..) => {}
         }
         self.proceed();
+        self.keep_time(moment);
         std::mem::take(&mut self.effects)
     }
 
@@ -216,7 +265,7 @@ impl Conversation {
         match self.phase.clone() {
             Phase::Ended(_) => {}
             Phase::Fresh if self.outbox.is_empty() && !self.wanted => {}
-            Phase::Fresh => self.start(Work::Creating, Task::Create),
+            Phase::Fresh => self.start(Work::Creating, Task::Create(self.continues.clone())),
             Phase::Kept(ticket) => self.start(Work::Loading, Task::Load(ticket)),
             Phase::Active(ticket) => self.ask_next(ticket),
         }
@@ -257,11 +306,12 @@ impl Conversation {
         self.phase = Phase::Kept(ticket);
     }
 
-    fn opened(&mut self, open: bool) {
+    fn opened(&mut self, open: bool, moment: Moment) {
         if let Some(count) = self.unread.set_open(open) {
             self.tell(ToLoader::Unread(count));
         }
         self.wanted |= open && self.manners.session_on_open;
+        self.panel_changed(open, moment);
     }
 
     fn send(&mut self, id: MessageId, text: String, moment: Moment) {
@@ -298,6 +348,7 @@ impl Conversation {
         self.stop();
         self.outbox.drain().for_each(drop);
         self.transcript.close();
+        self.past = self.phase.ticket().cloned();
         self.phase = Phase::Ended(reason);
         self.effects.push(Effect::Forget);
         self.tell(ToLoader::SessionEnd(reason));
@@ -309,6 +360,19 @@ impl Conversation {
         self.transcript.begin(self.manners.greeting.as_deref(), moment.now);
         self.phase = Phase::Fresh;
         self.wanted = false;
+        self.past = None;
+        self.continues = None;
+    }
+
+    /// Begins a session that carries on the one that ended. What was said stays.
+    fn carry_on(&mut self) {
+        if let Some(past) = self.past.take() {
+            self.effects.push(Effect::Spread(Told::Restarted));
+            self.transcript.carry_over();
+            self.phase = Phase::Fresh;
+            self.wanted = true;
+            self.continues = Some(past.token);
+        }
     }
 
     /// Drops whatever is under way; its replies come too late from now on.
@@ -350,41 +414,54 @@ impl Conversation {
             Told::Ended(reason) if self.phase.ticket().is_some() => self.end(reason),
             Told::Asked(_) | Told::Ended(_) => {}
             Told::Restarted => self.restart(moment),
+            Told::Time(left) => self.inactivity.learn(left, moment.now),
+            Told::Tab(tab) => self.heard_tab(&tab),
         }
     }
 
     fn replied(&mut self, reply: Reply, moment: Moment) {
         match reply {
             Reply::Rested => self.work = Work::Idle,
-            Reply::Created(created) => self.created(created),
-            Reply::Loaded(history) => self.loaded(history),
+            Reply::Created(created) => self.created(created, moment),
+            Reply::Taken(ticket) => {
+                self.settled();
+                self.phase = Phase::Kept(ticket);
+            }
+            Reply::Loaded(history) => self.loaded(history, moment),
             Reply::Streamed(event) => self.streamed(event),
             Reply::Failed(failure) => self.failed(failure, moment),
         }
     }
 
-    fn created(&mut self, created: SessionCreated) {
-        let ticket = Ticket { id: created.session.id, token: created.token };
+    /// What was under way is done.
+    fn settled(&mut self) {
         self.work = Work::Idle;
         self.tries = 0;
         self.wanted = false;
+    }
+
+    fn created(&mut self, created: SessionCreated, moment: Moment) {
+        let ticket = Ticket { id: created.session.id, token: created.token };
+        self.settled();
+        self.continues = None;
+        self.inactivity.learn(created.session.inactive_in_ms, moment.now);
         self.transcript.merge(created.messages);
         self.phase = Phase::Active(ticket.clone());
         self.tell(ToLoader::SessionStart(ticket.id.clone()));
         self.effects.push(Effect::Keep(ticket));
     }
 
-    fn loaded(&mut self, history: History) {
-        self.work = Work::Idle;
-        self.tries = 0;
-        self.wanted = false;
+    fn loaded(&mut self, history: History, moment: Moment) {
+        self.settled();
         self.transcript.merge(history.messages);
+        self.transcript.precede(history.earlier);
         if history.session.status == SessionStatus::Ended {
             return self.end(history.session.end_reason.unwrap_or(EndReason::Unknown));
         }
         if let Some(ticket) = self.phase.ticket().cloned() {
             self.phase = Phase::Active(ticket);
         }
+        self.inactivity.learn(history.session.inactive_in_ms, moment.now);
         if let Some(id) = self.transcript.unanswered() {
             self.outbox.add(Outgoing { id, retry: false, accepted: true });
         }
@@ -473,8 +550,13 @@ impl Conversation {
                 }
                 self.rest(pause, asked);
             }
+            // The server will not carry the old session on: then a new one it is.
+            (Work::Creating, _) if failure.is_refusal() && self.continues.take().is_some() => {
+                self.tries = 0;
+                self.transcript.drop_earlier(self.manners.greeting.as_deref(), moment.now);
+            }
             (Work::Creating, _) => self.not_created(&failure.body),
-            (Work::Loading, Verdict::SessionOver) => self.end(EndReason::Expired),
+            (Work::Loading, Verdict::SessionOver) => self.end_void(),
             (Work::Loading, Verdict::GiveUp) => self.rest(LOAD_PAUSE, false),
             (Work::Idle | Work::Resting { .. }, _) => {}
         }
@@ -491,8 +573,14 @@ impl Conversation {
             Some(ticket) if failure.body.code == codes::SESSION_ENDED => {
                 self.phase = Phase::Kept(ticket);
             }
-            _ => self.end(EndReason::Expired),
+            _ => self.end_void(),
         }
+    }
+
+    /// The ticket opens nothing any more.
+    fn end_void(&mut self) {
+        self.end(EndReason::Expired);
+        self.past = None;
     }
 
     /// No session, so nothing of what waits can be sent.

@@ -4,6 +4,7 @@
 //! storage, and the browser itself tells the other tabs when it has arrived there, which may be later
 //! than a message on the channel.
 
+use super::presence::Standing;
 use banter_shared::ids::MessageId;
 use banter_shared::session::EndReason;
 
@@ -16,6 +17,20 @@ pub enum Told {
     Ended(EndReason),
     /// The visitor began anew.
     Restarted,
+    /// The server was told that the visitor is there, and said how long the session lasts without
+    /// another word, in milliseconds.
+    Time(u64),
+    /// How this tab stands.
+    Tab(Tab),
+}
+
+/// How a tab stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tab {
+    /// Which tab: a name of its own.
+    pub name: String,
+    /// How it stands.
+    pub standing: Standing,
 }
 
 /// A message of the visitor's.

@@ -3,6 +3,7 @@
 //! The view mirrors this list by comparing [`Entry::revision`] and [`Entry::rewrites`] with what it
 //! drew last, so nothing here has to remember what changed since.
 
+use crate::text::joined;
 use banter_shared::error::{ErrorBody, codes};
 use banter_shared::ids::MessageId;
 use banter_shared::message::{Message, MessageStatus, Role, answer_id};
@@ -35,11 +36,13 @@ pub struct Entry {
     pub revision: u32,
     /// Grows whenever the text becomes something other than longer.
     pub rewrites: u32,
+    /// Whether it was said in a session that this one carries on.
+    pub earlier: bool,
 }
 
 impl Entry {
     fn new(message: Message, delivery: Delivery) -> Self {
-        Self { message, delivery, revision: 0, rewrites: 0 }
+        Self { message, delivery, revision: 0, rewrites: 0, earlier: false }
     }
 
     /// Whether the visitor said it.
@@ -64,6 +67,9 @@ impl Entry {
     /// Whether asking again may help.
     #[must_use]
     pub fn can_retry(&self) -> bool {
+        if self.earlier {
+            return false;
+        }
         let refused = self.message.error.as_ref().is_some_and(|error| !error.retryable);
         match self.state() {
             "failed" => !refused,
@@ -73,7 +79,8 @@ impl Entry {
     }
 }
 
-/// The list.
+/// The list. What was said in earlier sessions stands first and under names of its own (see
+/// [`Self::carry_over`]), so that nothing of the present session is taken for it.
 #[derive(Debug, Default)]
 pub struct Transcript(Vec<Entry>);
 
@@ -98,6 +105,42 @@ impl Transcript {
             text.clone_into(&mut message.text);
             self.0.push(Entry::new(message, Delivery::Accepted));
         }
+    }
+
+    /// Everything so far was said in an earlier session. Messages are named by whoever said them and
+    /// only within their session, so they get new names.
+    pub fn carry_over(&mut self) {
+        for (index, entry) in self.0.iter_mut().enumerate() {
+            entry.message.id = earlier_id(index);
+            entry.earlier = true;
+            entry.revision += 1;
+        }
+    }
+
+    /// What was said in the sessions before this one, from the server; what is known here stays, because
+    /// it may be more.
+    pub fn precede(&mut self, messages: Vec<Message>) {
+        if self.0.first().is_none_or(|entry| !entry.earlier) {
+            let earlier = messages.into_iter().enumerate().map(|(index, message)| Entry {
+                earlier: true,
+                ..Entry::new(Message { id: earlier_id(index), ..message }, Delivery::Accepted)
+            });
+            self.0.splice(..0, earlier);
+        }
+    }
+
+    /// Takes back [`Self::carry_over`]: nobody but us knows of the earlier session. What was said since
+    /// stays.
+    pub fn drop_earlier(&mut self, greeting: Option<&str>, now: u64) {
+        let since = self.0.split_off(self.first_present());
+        self.begin(greeting, now);
+        self.0.extend(since);
+    }
+
+    /// Whether the visitor has said anything.
+    #[must_use]
+    pub fn has_own(&self) -> bool {
+        self.0.iter().any(Entry::is_own)
     }
 
     /// The visitor said something here.
@@ -209,7 +252,7 @@ impl Transcript {
     pub fn merge(&mut self, messages: Vec<Message>) {
         // An empty list says nothing about a first message that is only shown.
         let keep_all = messages.is_empty();
-        let mut old = std::mem::take(&mut self.0);
+        let mut old = self.0.split_off(self.first_present());
         for message in messages {
             let known = old.iter().position(|entry| entry.message.id == message.id);
             let mut entry = match known {
@@ -239,7 +282,8 @@ impl Transcript {
     /// The visitor's message whose answer is still to come, if the server left off there.
     #[must_use]
     pub fn unanswered(&self) -> Option<MessageId> {
-        let last = self.0.iter().rev().find(|entry| entry.delivery == Delivery::Accepted)?;
+        let accepted = |entry: &&Entry| !entry.earlier && entry.delivery == Delivery::Accepted;
+        let last = self.0.iter().rev().find(accepted)?;
         match (last.is_own(), last.message.status) {
             (true, _) => Some(last.message.id.clone()),
             (false, MessageStatus::Streaming) => question_id(&last.message.id),
@@ -254,8 +298,13 @@ impl Transcript {
     }
 
     fn first_unsent(&self) -> usize {
-        let unsent = |entry: &Entry| entry.delivery != Delivery::Accepted;
+        let unsent = |entry: &Entry| !entry.earlier && entry.delivery != Delivery::Accepted;
         self.0.iter().position(unsent).unwrap_or(self.0.len())
+    }
+
+    /// Where the present session begins.
+    fn first_present(&self) -> usize {
+        self.0.partition_point(|entry| entry.earlier)
     }
 
     /// The entry with this id, counted as changed.
@@ -270,6 +319,11 @@ impl Transcript {
 #[must_use]
 pub fn question_id(answer: &MessageId) -> Option<MessageId> {
     answer.as_str().strip_suffix(".a").map(MessageId::from)
+}
+
+/// The name of the message with this place in earlier sessions; `~` is in no name that travels.
+fn earlier_id(index: usize) -> MessageId {
+    MessageId(joined(&["~", &index.to_string()]))
 }
 
 fn blank(id: MessageId, role: Role, now: u64) -> Message {
@@ -362,6 +416,46 @@ mod tests {
         transcript.merge(vec![question, answer]);
         assert_eq!(transcript.unanswered(), None);
         assert!(transcript.is_answered(&"m".into()));
+    }
+
+    #[test]
+    fn what_was_said_before_stands_first_and_is_mistaken_for_nothing() {
+        let mut transcript = Transcript::default();
+        transcript.begin(Some("Hello"), 1);
+        transcript.add("m".into(), "never sent".into(), Delivery::Sending, 2);
+        transcript.close();
+        transcript.carry_over();
+        assert_eq!(ids(&transcript), ["~0", "~1"]);
+        assert!(!transcript.entries()[1].can_retry());
+        assert_eq!(transcript.unanswered(), None);
+
+        // The same names again, in the session that carries it on.
+        transcript.add("m".into(), "again".into(), Delivery::Sending, 3);
+        transcript.add_from_elsewhere("n".into(), "elsewhere".into(), 3);
+        assert_eq!(ids(&transcript), ["~0", "~1", "n", "m"]);
+        let said = |id: &str| blank(id.into(), Role::Visitor, 4);
+        transcript.merge(vec![said("n"), said("m")]);
+        transcript.precede(vec![said("x")]);
+        assert_eq!(ids(&transcript), ["~0", "~1", "n", "m"], "we know more than the server");
+        assert_eq!(transcript.entries()[1].message.text, "never sent");
+
+        transcript.carry_over();
+        transcript.add("m".into(), "third".into(), Delivery::Sending, 5);
+        assert_eq!(ids(&transcript), ["~0", "~1", "~2", "~3", "m"]);
+        transcript.drop_earlier(Some("Hello"), 6);
+        assert_eq!(ids(&transcript), ["greeting", "m"]);
+    }
+
+    #[test]
+    fn a_fresh_page_learns_from_the_server_what_was_said_before() {
+        let mut transcript = Transcript::default();
+        let said = |id: &str| blank(id.into(), Role::Visitor, 4);
+        transcript.begin(Some("Hello"), 1);
+        transcript.merge(vec![said("first")]);
+        transcript.precede(vec![said("first"), said("m")]);
+        assert_eq!(ids(&transcript), ["~0", "~1", "first"]);
+        transcript.precede(vec![]);
+        assert_eq!(ids(&transcript), ["~0", "~1", "first"]);
     }
 
     proptest! {

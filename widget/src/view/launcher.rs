@@ -2,7 +2,7 @@
 
 use super::panel::count;
 use super::{Shown, text};
-use crate::text::joined;
+use crate::text::{joined, numbered};
 use banter_shared::widget::WidgetConfig;
 use leptos::prelude::{
     ArcRwSignal, AriaAttributes, ClassAttribute, ElementChild, GlobalAttributes, IntoView,
@@ -17,13 +17,11 @@ pub(crate) fn Launcher<'a>(
 ) -> impl IntoView + use<> {
     let strings = &config.strings;
     let (open, close) = (strings.open_chat.clone(), strings.close.clone());
-    let (before, after) = strings.unread.split_once('{').unwrap_or((&strings.unread, ""));
-    let after = after.strip_prefix("n}").unwrap_or(after);
-    let (before, after) = (before.to_owned(), after.to_owned());
+    let news = strings.unread.clone();
     let label = move |shown: Shown| match (shown.open, shown.unread) {
         (true, _) => close.clone(),
         (false, 0) => open.clone(),
-        (false, unread) => joined(&[&open, ", ", &before, &unread.to_string(), &after]),
+        (false, unread) => joined(&[&open, ", ", &numbered(&news, unread)]),
     };
     view! {
         <button

@@ -8,8 +8,9 @@
 
 use super::header::Header;
 use super::{Shown, flag, text};
+use crate::text::numbered;
 use banter_shared::session::EndReason;
-use banter_shared::widget::WidgetConfig;
+use banter_shared::widget::{Strings, WidgetConfig};
 use leptos::prelude::{
     ArcRwSignal, AriaAttributes, ClassAttribute, ElementChild, GlobalAttributes, IntoView,
     component, view,
@@ -23,13 +24,14 @@ pub(crate) fn Panel<'a>(
     closable: bool,
 ) -> impl IntoView + use<> {
     let strings = &config.strings;
-    let reasons =
-        [strings.ended_by_visitor.clone(), strings.ended_expired.clone(), strings.ended.clone()];
-    let reason = move |shown: Shown| match shown.ended {
-        None => String::new(),
-        Some(EndReason::VisitorEnded) => reasons[0].clone(),
-        Some(EndReason::Expired) => reasons[1].clone(),
-        Some(_) => reasons[2].clone(),
+    // Of all that can happen only one thing will: so the texts are looked up, and kept once.
+    let texts = strings.clone();
+    let reason = move |shown: Shown| {
+        shown.ended.map(|reason| why(&texts, reason).to_owned()).unwrap_or_default()
+    };
+    let ending_in = strings.ending_in.clone();
+    let countdown = move |shown: Shown| {
+        shown.seconds_left.map(|left| numbered(&ending_in, left)).unwrap_or_default()
     };
     view! {
         <Header config shown closable />
@@ -55,7 +57,33 @@ pub(crate) fn Panel<'a>(
             <button class="restart" type="button">
                 {strings.restart.clone()}
             </button>
+            <button class="continue" type="button" hidden=flag(shown, |shown| !shown.can_continue)>
+                {strings.continue_chat.clone()}
+            </button>
         </div>
+        // Its first number is announced; a region that is live would be read every second.
+        <div class="ending" role="timer" hidden=flag(shown, |shown| shown.seconds_left.is_none())>
+            <p>{text(shown, countdown)}</p>
+            <button class="stay" type="button">
+                {strings.stay.clone()}
+            </button>
+        </div>
+    }
+}
+
+/// Why a conversation is over, in a sentence.
+pub(crate) fn why(strings: &Strings, reason: EndReason) -> &str {
+    match reason {
+        EndReason::VisitorEnded => &strings.ended_by_visitor,
+        EndReason::Inactive => &strings.ended_inactive,
+        EndReason::TabClosed => &strings.ended_tab_closed,
+        EndReason::Hidden => &strings.ended_hidden,
+        EndReason::Collapsed => &strings.ended_collapsed,
+        EndReason::Expired => &strings.ended_expired,
+        EndReason::OwnerEnded => &strings.ended_by_owner,
+        EndReason::ProviderEnded => &strings.ended_by_provider,
+        EndReason::Failed => &strings.ended_failed,
+        EndReason::Unknown => &strings.ended,
     }
 }
 

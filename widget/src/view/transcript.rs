@@ -24,6 +24,8 @@ pub struct TranscriptView {
     log: HtmlElement,
     entries: HtmlElement,
     rows: RefCell<Vec<Row>>,
+    /// Below what was said in earlier sessions.
+    divider: RefCell<Option<HtmlElement>>,
     scroll: Rc<Cell<Scroll>>,
     _on_scroll: Listener,
     _on_resize: Resizing,
@@ -91,6 +93,7 @@ impl TranscriptView {
             entries,
             log,
             rows: RefCell::default(),
+            divider: RefCell::default(),
             scroll,
             _on_scroll: on_scroll,
             _on_resize: Resizing { observer, _handler: handler },
@@ -145,6 +148,7 @@ impl TranscriptView {
         if moved || rows.len() > entries.len() {
             rows.drain(entries.len()..).for_each(|row| row.remove());
             self.break_days(&mut rows, entries, local_day(now), setting);
+            self.divide(&rows, entries, setting);
         }
         if self.scroll.get().following {
             self.log.set_scroll_top(BEYOND);
@@ -161,6 +165,19 @@ impl TranscriptView {
         let message = MessageView::new(entry, setting);
         insert(&self.entries, &message.root, next);
         Row { message, day: local_day(entry.message.created_at), day_break: None }
+    }
+
+    /// Sees to it that a line stands between what was said in earlier sessions and in this one.
+    fn divide(&self, rows: &[Row], entries: &[Entry], setting: Setting<'_>) {
+        let first = entries.partition_point(|entry| entry.earlier);
+        let mut divider = self.divider.borrow_mut();
+        if first == 0 {
+            divider.take().iter().for_each(|divider| divider.remove());
+        } else {
+            let make = || text_element("p", "earlier", &setting.strings.earlier);
+            let divider = divider.get_or_insert_with(make);
+            insert(&self.entries, divider, rows.get(first).map(Row::first_node));
+        }
     }
 
     /// Sees to it that every message that is the first of its day, and none other, has a day break.

@@ -1,165 +1,20 @@
-//! The conversation machine, played through as a browser and a server would play it.
+//! What is said, and what goes wrong with it.
 
-use banter_shared::error::{ErrorBody, codes};
+use crate::play::{Play, error, message, session, ticket};
+use banter_shared::error::codes;
 use banter_shared::host::ToLoader;
-use banter_shared::message::{Message, MessageStatus, Role, answer_id};
-use banter_shared::session::{EndReason, History, Session, SessionCreated, SessionStatus};
-use banter_shared::stream::{Accepted, Cursor, StreamEvent};
+use banter_shared::message::{MessageStatus, Role};
+use banter_shared::session::{EndReason, History, SessionCreated};
+use banter_shared::stream::{Cursor, StreamEvent};
 use banter_widget::state::connection::{Failure, Status};
-use banter_widget::state::conversation::{
-    Conversation, Effect, Event, Manners, Moment, Reply, Task,
-};
-use banter_widget::state::session::{Phase, Ticket};
+use banter_widget::state::conversation::{Effect, Event, Manners, Reply, Task};
+use banter_widget::state::presence::Page;
+use banter_widget::state::session::Phase;
 use banter_widget::state::tabs::{Question, Told};
-
-const MOMENT: Moment = Moment { now: 1_000, jitter: 0.5 };
-
-/// A conversation and the task it is waiting for.
-struct Play {
-    conversation: Conversation,
-    turn: u32,
-    task: Option<Task>,
-    effects: Vec<Effect>,
-}
-
-impl Play {
-    fn new(manners: Manners) -> Self {
-        let conversation = Conversation::new(manners, MOMENT);
-        Self { conversation, turn: 0, task: None, effects: Vec::new() }
-    }
-
-    /// In conversation, nothing said yet.
-    fn active() -> Self {
-        let mut play = Self::new(Manners::default());
-        play.on(Event::Open(true));
-        play.on(Event::Found(ticket()));
-        play.reply(Reply::Loaded(History {
-            session: session(None),
-            messages: vec![],
-            earlier: vec![],
-        }));
-        play
-    }
-
-    fn on(&mut self, event: Event) {
-        self.effects.clear();
-        for effect in self.conversation.handle(event, MOMENT) {
-            match effect {
-                Effect::Start(turn, task) => {
-                    self.turn = turn;
-                    self.task = Some(task);
-                }
-                Effect::Stop => self.task = None,
-                other => self.effects.push(other),
-            }
-        }
-    }
-
-    fn reply(&mut self, reply: Reply) {
-        let ends =
-            !matches!(reply, Reply::Streamed(StreamEvent::Accepted(_) | StreamEvent::Delta(_)));
-        if ends {
-            self.task = None;
-        }
-        self.on(Event::Reply(self.turn, reply));
-    }
-
-    fn send(&mut self, id: &str) {
-        self.on(Event::Send(id.into(), format!("text of {id}")));
-    }
-
-    fn accept(&mut self, id: &str, attempt: u32, offset: u32) {
-        self.stream(StreamEvent::Accepted(Accepted {
-            answer_id: answer_id(&id.into()),
-            attempt,
-            offset,
-            created_at: 7,
-        }));
-    }
-
-    fn stream(&mut self, event: StreamEvent) {
-        self.reply(Reply::Streamed(event));
-    }
-
-    fn answer(&mut self, id: &str, text: &str) {
-        self.accept(id, 1, 0);
-        self.stream(StreamEvent::Delta(text.into()));
-        self.stream(StreamEvent::Done(message(&format!("{id}.a"), Role::Assistant, "")));
-    }
-
-    fn fail(&mut self, status: u16, code: &str, retry_after: Option<u32>) {
-        self.reply(Reply::Failed(Failure::of(status, retry_after, Some(error(code)))));
-    }
-
-    /// Id and state of every entry.
-    fn shown(&self) -> Vec<String> {
-        let entries = self.conversation.transcript().entries();
-        entries.iter().map(|entry| format!("{} {}", entry.message.id, entry.state())).collect()
-    }
-
-    fn text(&self, id: &str) -> &str {
-        self.conversation.transcript().get(&id.into()).map_or("", |entry| &entry.message.text)
-    }
-
-    /// Id, retry and cursor of the post under way.
-    fn post(&self) -> Option<(&str, bool, Option<Cursor>)> {
-        match self.task.as_ref()? {
-            Task::Post(_, message, cursor) => Some((message.id.as_str(), message.retry, *cursor)),
-            _ => None,
-        }
-    }
-
-    fn rests(&self) -> Option<u32> {
-        match self.task {
-            Some(Task::Rest(pause)) => Some(pause),
-            _ => None,
-        }
-    }
-}
-
-fn ticket() -> Ticket {
-    Ticket { id: "s".into(), token: "t".into() }
-}
-
-fn error(code: &str) -> ErrorBody {
-    ErrorBody {
-        code: code.into(),
-        message: "Sorry.".into(),
-        field: None,
-        retryable: true,
-        request_id: String::new(),
-    }
-}
-
-fn session(end_reason: Option<EndReason>) -> Session {
-    Session {
-        id: "s".into(),
-        widget_id: "w".into(),
-        status: if end_reason.is_some() { SessionStatus::Ended } else { SessionStatus::Active },
-        created_at: 1,
-        inactive_in_ms: 0,
-        expires_at: 2,
-        ended_at: None,
-        end_reason,
-    }
-}
-
-fn message(id: &str, role: Role, text: &str) -> Message {
-    Message {
-        id: id.into(),
-        role,
-        text: text.into(),
-        status: MessageStatus::Complete,
-        created_at: 1,
-        attempt: u32::from(role == Role::Assistant),
-        sources: vec![],
-        error: None,
-    }
-}
 
 #[test]
 fn nothing_is_created_or_kept_before_the_first_message() {
-    let mut play = Play::new(Manners { greeting: Some("Hello".into()), session_on_open: false });
+    let mut play = Play::new(Manners { greeting: Some("Hello".into()), ..Manners::default() });
     play.on(Event::Open(true));
     assert_eq!((play.task.as_ref(), play.conversation.status()), (None, Status::Ready));
     assert_eq!(play.shown(), ["greeting complete"]);
@@ -167,7 +22,7 @@ fn nothing_is_created_or_kept_before_the_first_message() {
     play.send("m1");
     assert_eq!(
         (play.task.as_ref(), play.conversation.status()),
-        (Some(&Task::Create), Status::Connecting)
+        (Some(&Task::Create(None)), Status::Connecting)
     );
     assert_eq!(play.shown(), ["greeting complete", "m1 sending"]);
 
@@ -194,10 +49,10 @@ fn nothing_is_created_or_kept_before_the_first_message() {
 
 #[test]
 fn a_session_can_begin_with_the_opening() {
-    let mut play = Play::new(Manners { greeting: None, session_on_open: true });
+    let mut play = Play::new(Manners { session_on_open: true, ..Manners::default() });
     assert_eq!(play.task, None);
     play.on(Event::Open(true));
-    assert_eq!(play.task, Some(Task::Create));
+    assert_eq!(play.task, Some(Task::Create(None)));
 }
 
 #[test]
@@ -247,7 +102,7 @@ fn a_broken_stream_goes_on_where_it_was() {
     assert_eq!(play.post(), Some(("m", false, Some(Cursor { attempt: 1, offset: 4 }))));
     play.reply(Reply::Failed(Failure::network()));
     assert_eq!(play.rests(), Some(2_000), "then with pauses");
-    play.on(Event::Woken);
+    play.on(Event::Page(Page::Shown));
     // The server lost the last byte and goes on from before it.
     play.accept("m", 1, 2);
     play.stream(StreamEvent::Delta("üezi".into()));
@@ -271,7 +126,7 @@ fn an_answer_under_way_is_taken_up_after_a_reload() {
     assert_eq!(play.text("m.a"), "Half an answer");
     assert!(play.effects.contains(&Effect::Tell(ToLoader::Unread(1))), "the panel is closed");
     play.on(Event::Open(true));
-    assert_eq!(play.effects, [Effect::Tell(ToLoader::Unread(0))]);
+    assert_eq!(play.effects[0], Effect::Tell(ToLoader::Unread(0)));
 }
 
 #[test]
@@ -299,7 +154,7 @@ fn a_server_that_says_later_is_believed_and_not_hurried() {
     play.send("m");
     play.fail(429, codes::RATE_LIMITED, Some(9));
     assert_eq!(play.rests(), Some(9_000));
-    play.on(Event::Woken);
+    play.on(Event::Page(Page::Shown));
     play.send("m2");
     assert_eq!(play.rests(), Some(9_000));
     for _ in 0..6 {
@@ -331,7 +186,7 @@ fn an_answer_in_progress_elsewhere_is_waited_for() {
 
 #[test]
 fn a_second_tab_follows() {
-    let mut play = Play::new(Manners { greeting: Some("Hello".into()), session_on_open: false });
+    let mut play = Play::new(Manners { greeting: Some("Hello".into()), ..Manners::default() });
     play.on(Event::Told(Told::Asked(Question { id: "m".into(), text: "q".into(), at: 5 })));
     assert_eq!(play.shown(), ["greeting complete"], "no session, so nothing to follow");
     play.on(Event::Found(ticket()));
@@ -360,7 +215,7 @@ fn a_second_tab_follows() {
 
 #[test]
 fn a_question_asked_while_the_history_is_on_its_way_is_followed() {
-    let mut play = Play::new(Manners { greeting: Some("Hello".into()), session_on_open: false });
+    let mut play = Play::new(Manners { greeting: Some("Hello".into()), ..Manners::default() });
     play.on(Event::Found(ticket()));
     play.on(Event::Told(Told::Asked(Question { id: "m".into(), text: "q".into(), at: 5 })));
     let messages = vec![message("s0", Role::Assistant, "Hello")];
@@ -423,5 +278,5 @@ fn a_widget_that_takes_no_sessions_says_so_and_stops_asking() {
     play.fail(409, codes::WIDGET_DISABLED, None);
     assert_eq!((play.shown(), play.task.as_ref()), (vec!["m failed".to_owned()], None));
     play.on(Event::Retry("m".into()));
-    assert_eq!(play.task, Some(Task::Create));
+    assert_eq!(play.task, Some(Task::Create(None)));
 }
