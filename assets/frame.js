@@ -122,7 +122,7 @@ function runFrame(config) {
   const showFailure = () => {
     // A trap may come again with every event; one note is enough.
     if (document.querySelector(".failed")) return;
-    const note = addElement(document.querySelector(".stage") ?? document.body, "div", "ended failed");
+    const note = addElement(document.querySelector(".stage") ?? document.body, "div", "notice failed");
     note.role = "alert";
     addElement(note, "p", "", config.strings.failed);
     const button = addElement(note, "button", "restart", config.strings.retry);

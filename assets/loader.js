@@ -39,8 +39,8 @@
     for (const name in attributes) element.setAttribute(name, attributes[name]);
     return element;
   };
-  const make = (parent, name, attributes, space = "1999/xhtml") => {
-    const element = set(document.createElementNS("http://www.w3.org/" + space, name), attributes);
+  const make = (parent, name, attributes) => {
+    const element = set(document.createElement(name), attributes);
     parent.append(element);
     return element;
   };
@@ -56,41 +56,49 @@
   // neither moved nor scaled nor faded. What is inherited ends at `.w { all: initial }`.
   const FLOATING = sheet(":host{display:contents!important}");
 
-  // Lengths are in px because rem is the page's. Classes: w wrapper, b launcher, n its badge, v for screen
-  // readers only, p panel, s what is shown until the frame is here, r retry.
+  // Lengths are in px because rem is the page's. Classes: w wrapper, l corner of the launcher, b launcher, n its
+  // badge, m what makes it a dot (dot: it is one; 24 px, and 44 px to hit), v for screen readers only, p panel,
+  // s what is shown until the frame is here, r retry. The icon is drawn with borders, which forced colours keep.
   // A window has the same inset left and right. --t and --v are top and height of what is visible of the window, so that an on-screen
   // keyboard never covers the composer. The panel fades in from 30 %: it is there in the first frame.
   // Transparent outlines are for forced colours, which make them visible.
   const BASE = sheet(`:host([hidden]){display:none!important}
 @media print{:host{display:none!important}}
 *{box-sizing:border-box}
-.w{all:initial;position:fixed;z-index:2147483000;color-scheme:light dark;font:15px/1.5 system-ui,sans-serif;--x:max(var(--o),env(safe-area-inset-left));--y:calc(var(--o) + env(safe-area-inset-bottom))}
-.b,.p{position:fixed;outline:2px solid #0000;inset-inline-end:var(--x);bottom:var(--y)}
+.w{all:initial;position:fixed;z-index:2147483000;color-scheme:light dark;font:15px/1.5 system-ui;--o:calc(var(--offset)*1px);--x:max(var(--o),env(safe-area-inset-left));--y:calc(var(--o) + env(safe-area-inset-bottom))}
+.l,.p{position:fixed;inset-inline-end:var(--x);bottom:var(--y)}
+.b,.p{outline:2px solid #0000}
 .b,img{width:56px;height:56px;border-radius:50%}
-.b,.r{padding:0;border:0;background:var(--a);color:var(--c);font:inherit;cursor:pointer}
-.b{display:grid;place-items:center;box-shadow:0 4px 16px #0005}
-.b:hover{filter:brightness(1.12)}
-:focus-visible{outline:3px solid var(--a);outline-offset:3px;box-shadow:0 0 0 3px #fff}
-.b>*{grid-area:1/1}
-img{object-fit:cover;background:var(--a)}
-path{fill:currentColor;stroke:currentColor;stroke-width:2;stroke-linejoin:round}
+.b,.m,.r{padding:0;border:0;background:var(--accent);color:var(--onAccent);font:inherit;cursor:pointer}
+.b{position:relative;display:grid;place-items:center;box-shadow:0 4px 16px #0005}
+:focus-visible{outline:3px solid var(--accent);outline-offset:3px;box-shadow:0 0 0 3px #fff}
+.b>*,.b:before,.b:after{grid-area:1/1}
+img{object-fit:cover;background:var(--accent)}
+.b:before{content:"";border:solid;border-width:11px 13px;border-radius:5px}
+.b:after{content:"";border:6px solid #0000;border-top-color:currentColor;margin:20px 12px 0 0}
+.open .b:before{border-width:0 3px 3px 0;border-radius:0;padding:6px;transform:rotate(45deg);margin:-8px 0 0}
 .n{position:absolute;top:-4px;inset-inline-end:-4px;min-width:20px;padding:0 6px;border-radius:10px;background:#c2002f;color:#fff;font:700 12px/20px system-ui}
 .v{position:absolute;width:1px;overflow:hidden;clip-path:inset(50%)}
-.p{bottom:calc(100% - var(--t,0px) - var(--v,100%) + var(--y) + 68px);width:var(--w);max-width:calc(100% - 2*var(--x));height:var(--h);max-height:calc(var(--v,100%) - 68px - 2*var(--y));overflow:hidden;border-radius:16px;background:Canvas;color:CanvasText;box-shadow:0 8px 40px #0005;visibility:hidden;opacity:.3;transform:translateY(8px)}
-[class*=left] :is(.b,.p){inset-inline:var(--x) auto}
-[class*=top_] :is(.b,.p){bottom:auto;top:var(--y)}
-[class*=top_] .p{top:calc(var(--t,0px) + var(--y) + 68px)}
-.open .p{visibility:visible;opacity:1;transform:none}
+.p{bottom:calc(100% - var(--t,0px) - var(--v,100%) + var(--y) + 68px);width:calc(var(--width)*1px);max-width:calc(100% - 2*var(--x));height:calc(var(--height)*1px);max-height:calc(var(--v,100%) - 68px - 2*var(--y));overflow:hidden;border-radius:16px;background:Canvas;box-shadow:0 8px 40px #0005;visibility:hidden;opacity:.3;translate:0 8px}
+[class*=left] :is(.l,.p){inset-inline:var(--x) auto}
+[class*=top] :is(.l,.p){bottom:auto;top:var(--y)}
+[class*=top] .p{top:calc(var(--t,0px) + var(--y) + 68px)}
+.open .p{visibility:visible;opacity:1;translate:0}
 iframe{display:block;width:100%;height:100%;border:0;visibility:hidden}
 .here.open iframe{visibility:visible}
+.s:before{content:"";position:absolute;inset:0 0 auto;height:64px;background:var(--accent)}
 .s{position:absolute;inset:0;display:grid;place-content:center;justify-items:center;gap:12px;padding:24px;text-align:center}
-.s:before{content:"";position:absolute;inset:0 0 auto;height:64px;background:var(--a)}
-.n:empty,.open img,.inline .b,.fullscreen .b,.full.open .b,.here .s,.r{display:none}
+.n:empty,.open :is(img,.m),.open .b:after,.dot :is(img,.m),.dot .b:before,.inline .l,.fullscreen .l,.full.open .l,.here .s,.r{display:none}
+.m,.dot .b{width:24px;height:24px}
+.m{position:absolute;top:-8px;inset-inline-start:-8px;border-radius:50%;opacity:0}
+.l:hover .m,.l:focus-within .m{opacity:1}
+@media(hover:none){.m{opacity:1}}
+.dot .b:after{position:absolute;inset:-10px;border:0;margin:0}
 .failed .r{display:block;padding:11px 20px;border-radius:22px}
-.full .p{inset:var(--t,0px) 0 auto;width:100%;max-width:none;height:var(--v,100%);max-height:none;border-radius:0;padding:env(safe-area-inset-top) env(safe-area-inset-left) env(safe-area-inset-bottom)}
+.full .p{inset:var(--t,0px) 0 auto;min-width:100%;min-height:var(--v,100%);border-radius:0;padding:env(safe-area-inset-top) env(safe-area-inset-left) env(safe-area-inset-bottom)}
 .inline{position:relative;display:block;height:100%;z-index:auto}
-.inline .p{position:absolute;inset:0;width:100%;max-width:none;height:100%;max-height:none;box-shadow:none}
-@media(prefers-reduced-motion:no-preference){.open .p{transition:opacity .12s,transform .16s}}`);
+.inline .p{position:absolute;inset:0;min-width:100%;min-height:100%;box-shadow:none}
+@media(prefers-reduced-motion:no-preference){.open .p{transition:opacity .12s,translate .16s}}`);
 
   // Everything behind one <banter-widget>.
   const control = (host) => {
@@ -99,7 +107,7 @@ iframe{display:block;width:100%;height:100%;border:0;visibility:hidden}
     let scope; // aborts whatever is listened to outside of the element (a controller will do as options,
     // of which only `signal` is read); unset while the element is not in use
     let page; // page mode: a promise of the handle of the app that draws itself into the element
-    let root, wrapper, launcher, icon, badge, news, panel, status, frame;
+    let root, wrapper, launcher, badge, news, panel, status, frame;
     let layout;
     let inline;
     let full; // the panel takes the whole window
@@ -110,6 +118,7 @@ iframe{display:block;width:100%;height:100%;border:0;visibility:hidden}
     let isOpen = false; // somebody opened it; an inline panel is on screen without that
     let before; // what had the focus until then
     let unread = 0;
+    let dot; // the launcher is one, because the visitor wants it small
     const outbox = []; // messages for a frame that is not ready
 
     const attribute = (name) => host.getAttribute(name);
@@ -129,16 +138,19 @@ iframe{display:block;width:100%;height:100%;border:0;visibility:hidden}
       const { strings, position } = settings;
       const shown = isOpen || inline;
       full = layout === "fullscreen" || (!inline && narrow.matches);
-      const corner = (attribute("position") || position).replace("-", "_");
+      const corner = attribute("position") || position;
       const text = !isOpen && unread ? strings.unread.replace("{n}", unread) : "";
-      set(wrapper, { class: `w ${layout} ${corner} ${state}${shown ? " open" : ""}${full ? " full" : ""}` });
+      set(wrapper, {
+        // With a "false" here and there, which is no class of ours.
+        class: `w ${layout} ${corner} ${state} ${shown && "open"} ${full && "full"} ${!isOpen && dot && "dot"}`,
+      });
       panel.inert = !shown;
       set(panel, { "aria-modal": full });
       set(launcher, {
         "aria-expanded": isOpen,
-        "aria-label": (isOpen ? strings.close : strings.open) + (text && ", " + text),
+        "aria-label":
+          (isOpen ? strings.close : dot ? strings.restore : strings.open) + (text && ", " + text),
       });
-      set(icon, { d: isOpen ? "m6 9 6 6 6-6-6 6z" : "M4 5h16v11h-9l-4 4v-4H4z" });
       badge.textContent = text && unread;
       news.textContent = text;
       status.textContent = state === "failed" ? strings.failed : strings.loading;
@@ -172,7 +184,7 @@ iframe{display:block;width:100%;height:100%;border:0;visibility:hidden}
         title: settings.strings.panel,
         allow: "clipboard-write",
         loading: inline ? "lazy" : "eager",
-        src: `${origin}/frame/${settings.id}?host=${encodeURIComponent(location.origin)}&layout=${layout}`,
+        src: `${origin}/frame/${settings.id}?host=${location.origin}&layout=${layout}`,
       });
       // Its greeting comes before this event; a page of the browser's own ("no connection") sends none.
       frame.onload = () => {
@@ -189,7 +201,7 @@ iframe{display:block;width:100%;height:100%;border:0;visibility:hidden}
     // Pinch zoom changes the visual viewport too, and then the panel is to stay where it is.
     const fit = () => {
       const { scale, offsetTop, height } = visualViewport;
-      if (isOpen && scale < 1.1) style({ t: offsetTop + "px", v: height + "px" });
+      if (scale < 1.1) style({ t: offsetTop + "px", v: height + "px" });
     };
 
     const enter = () => {
@@ -222,15 +234,13 @@ iframe{display:block;width:100%;height:100%;border:0;visibility:hidden}
     };
 
     const hear = (event) => {
-      const ours = event.origin === origin && event.source === frame?.contentWindow;
-      if (!ours || !isText(event.data) || !event.data.startsWith(PREFIX)) return;
-      let said;
+      if (event.origin !== origin || event.source !== frame?.contentWindow) return;
+      let name, value;
       try {
-        said = JSON.parse(event.data.slice(PREFIX.length));
-      } catch {
-        return;
-      }
-      const [name, value] = isText(said) ? [said] : Object.entries(said || {})[0] || [];
+        // What is not ours (extensions talk in every frame) cannot be read.
+        const said = JSON.parse(event.data.split(PREFIX)[1]);
+        [name, value] = isText(said) ? [said] : Object.entries(said)[0];
+      } catch {}
       if (name === "hello") {
         clearTimeout(timer);
         greeted = true;
@@ -250,44 +260,56 @@ iframe{display:block;width:100%;height:100%;border:0;visibility:hidden}
         unread = value;
         paint();
         tell(name, value);
-      } else if (name === "message" && value && isText(value.id) && isText(value.role)) {
-        tell(name, { id: value.id, role: value.role });
+      } else if (name === "message" && value) {
+        tell(name, { id: `${value.id}`, role: `${value.role}` });
       } else if (/^(session_(start|end)|error)$/.test(name) && isText(value)) {
         tell(name.replace("_", "-"), value);
       }
     };
 
+    // Makes the launcher a dot, or itself again, for as long as the visitor's tab lives.
+    const shrink = (to) => {
+      dot = to;
+      try {
+        sessionStorage[PREFIX + settings.id] = to;
+      } catch {}
+      paint();
+      focus(launcher);
+    };
+
     const draw = () => {
-      const { accent, onAccent, width, height, offset, strings } = settings;
+      const { height, strings } = settings;
       root = root || host.shadowRoot || host.attachShadow({ mode: "closed" });
+      try {
+        dot = sessionStorage[PREFIX + settings.id];
+      } catch {}
       root.adoptedStyleSheets = [
         inline ? sheet(`:host{display:block;width:100%;height:${+height}px}`) : FLOATING,
         BASE,
       ];
       wrapper = make(root, "div");
-      style({ a: accent, c: onAccent, w: width + "px", h: height + "px", o: offset + "px" });
+      style(settings);
       wrapper.onkeydown = (event) => {
         if (event.key !== "Escape" || !isOpen) return;
         event.stopPropagation();
         show(false);
       };
 
-      launcher = make(wrapper, "button", {
+      const corner = make(wrapper, "div", { class: "l" });
+      launcher = make(corner, "button", {
         class: "b",
         part: "launcher",
-        type: "button",
-        "aria-haspopup": "dialog",
       });
-      launcher.onclick = () => show(!isOpen);
+      launcher.onclick = () => (dot && !isOpen ? shrink("") : show(!isOpen));
       launcher.onpointerenter = launcher.onfocus = load; // a finger "enters" before it presses
-      const space = "2000/svg";
-      const image = make(launcher, "svg", { viewBox: "0 0 24 24", width: 32 }, space);
-      icon = make(image, "path", {}, space);
       if (settings.icon) {
         const own = make(launcher, "img", { src: settings.icon, alt: "" });
         own.onerror = () => own.remove();
       }
       badge = make(launcher, "span", { class: "n" });
+      const less = make(corner, "button", { class: "m", "aria-label": strings.minimise });
+      less.textContent = "–";
+      less.onclick = () => shrink(1);
       news = make(wrapper, "div", { class: "v", role: "status" });
 
       panel = make(wrapper, "div", {
@@ -299,7 +321,7 @@ iframe{display:block;width:100%;height:100%;border:0;visibility:hidden}
       });
       const cover = make(panel, "div", { class: "s" });
       status = make(cover, "div", { role: "status" });
-      const retry = make(cover, "button", { class: "r", type: "button" });
+      const retry = make(cover, "button", { class: "r" });
       retry.textContent = strings.retry;
       retry.onclick = () => {
         focus(panel);
@@ -321,8 +343,7 @@ iframe{display:block;width:100%;height:100%;border:0;visibility:hidden}
       else if (inline) load();
       else if (layout === "fullscreen") show(true);
       else if (!navigator.connection?.saveData) {
-        const idle = window.requestIdleCallback || setTimeout;
-        const preload = () => idle(() => scope && load());
+        const preload = () => setTimeout(() => scope && load(), 500);
         if (document.readyState === "complete") preload();
         else addEventListener("load", preload, scope);
       }
@@ -331,8 +352,6 @@ iframe{display:block;width:100%;height:100%;border:0;visibility:hidden}
     // The app draws itself in the page. Where it can't (a policy without `wasm-unsafe-eval`), the
     // frame takes over: no visitor finds an empty corner.
     const startInPage = () => {
-      host.addEventListener(PREFIX + "open", () => (isOpen = true), scope);
-      host.addEventListener(PREFIX + "close", () => (isOpen = false), scope);
       page = import(`${origin}/assets/${settings.module}`)
         .then(({ mount }) => mount(host, { widget: settings.id, base: origin }))
         .catch(() => {
@@ -343,11 +362,11 @@ iframe{display:block;width:100%;height:100%;border:0;visibility:hidden}
 
     const call = (name, text) => {
       if (!scope) return waiting.push([name, text, { widget: id() }]);
-      if (name === "toggle") name = isOpen ? "close" : "open";
-      const message = name === "send" ? { send: String(text) } : name;
+      const message = name === "send" ? { send: "" + text } : name;
       if (page) page.then((handle) => (handle ? handle.command(JSON.stringify(message)) : call(name, text)));
       else if (name === "open") show(true);
       else if (name === "close") show(false);
+      else if (name === "toggle") show(!isOpen);
       else {
         outbox.push(message);
         load();
@@ -440,7 +459,7 @@ iframe{display:block;width:100%;height:100%;border:0;visibility:hidden}
   const fetchLoader = (id) => {
     if (entries.has(id)) return;
     entries.set(id, 0);
-    let src = `${entry.origin}/embed/${encodeURIComponent(id)}.js`;
+    let src = `${entry.origin}/embed/${id}.js`;
     try {
       // A page that requires Trusted Types takes no plain string as a script's address.
       src = trustedTypes.createPolicy("banter", { createScriptURL: () => src }).createScriptURL("");

@@ -21,6 +21,8 @@ pub enum ToFrame {
     Open,
     /// The panel is hidden.
     Close,
+    /// `Banter.toggle()`, in page mode: there the panel opens and closes itself.
+    Toggle,
     /// `Banter.send(text)`: send this as the visitor. Counts as the visitor's act.
     Send(String),
     /// `Banter.end()`: end the conversation.

@@ -10,7 +10,7 @@ use crate::state::conversation::{Conversation, Effect, Event, Manners, Moment};
 use crate::state::draft::Draft;
 use crate::state::scroll::Scroll;
 use crate::state::session::{Phase, Ticket};
-use crate::storage::Storage;
+use crate::storage::{self, Storage};
 use crate::text::{block, joined, numbered};
 use crate::time::Times;
 use crate::view::Shown;
@@ -52,6 +52,7 @@ pub struct App {
     can_copy: bool,
     conversation: RefCell<Conversation>,
     open: Cell<bool>,
+    dot: Cell<bool>,
     unread: Cell<u32>,
     running: RefCell<Option<Running>>,
     saving: RefCell<Option<Timeout>>,
@@ -95,6 +96,7 @@ impl App {
         let conversation = Conversation::new(manners, moment());
         let host = Rc::new(host);
         host.report_panics();
+        let dot = storage::is_small(config.id.as_str());
         let clipboard = property(&window().navigator(), "clipboard");
         Rc::new_cyclic(|app: &Weak<Self>| {
             let app = app.clone();
@@ -106,6 +108,7 @@ impl App {
                     can_continue: false,
                     seconds_left: None,
                     open: false,
+                    dot,
                     unread: 0,
                     scroll: Scroll::default(),
                 }),
@@ -117,6 +120,7 @@ impl App {
                 can_copy: !clipboard.is_undefined(),
                 conversation: RefCell::new(conversation),
                 open: Cell::default(),
+                dot: Cell::new(dot),
                 unread: Cell::default(),
                 running: RefCell::default(),
                 saving: RefCell::default(),
@@ -196,6 +200,25 @@ impl App {
         } else {
             self.host.opened();
             self.open();
+        }
+    }
+
+    /// The launcher was pressed.
+    pub fn launch(self: &Rc<Self>) {
+        if self.dot.get() && !self.open.get() {
+            self.shrink(false);
+        } else {
+            self.toggle();
+        }
+    }
+
+    /// Makes the launcher a dot, or itself again, for as long as the visitor's tab lives.
+    pub fn shrink(&self, small: bool) {
+        self.dot.set(small);
+        storage::keep_small(self.config.id.as_str(), small);
+        self.refresh();
+        if let Some(launcher) = self.parts.get().and_then(|parts| parts.launcher.as_ref()) {
+            let _ = launcher.focus();
         }
     }
 
@@ -334,9 +357,10 @@ impl App {
         // An element that cannot be focused leaves the focus where it is.
         let _ = if ended {
             // Leptos shows the button in the next microtask, so it has to be shown here already.
-            let ended = find(&parts.panel, ".ended");
-            ended.set_hidden(false);
-            find(&ended, "button").focus()
+            let (notice, restart) = (find(&parts.panel, ".notice"), find(&parts.panel, ".restart"));
+            notice.set_hidden(false);
+            restart.set_hidden(false);
+            restart.focus()
         } else if media("(pointer: fine)") {
             parts.composer.form.set_hidden(false);
             parts.composer.area.focus()
@@ -377,6 +401,7 @@ impl App {
                 Phase::Fresh | Phase::Kept(_) | Phase::Active(_) => None,
             },
             open: self.open.get(),
+            dot: self.dot.get(),
             unread: self.unread.get(),
             scroll: parts.map(|parts| parts.transcript.scroll()).unwrap_or_default(),
         };
@@ -404,7 +429,7 @@ impl App {
         };
         parts.composer.form.set_hidden(shown.ended.is_some());
         if let (None, Some(reason)) = (before.ended, shown.ended) {
-            self.announce(panel::why(strings, reason));
+            self.announce(panel::reasons(strings)[reason as usize]);
         } else if let (None, Some(left)) = (before.seconds_left, shown.seconds_left) {
             self.announce(&numbered(&strings.ending_in, left));
         }

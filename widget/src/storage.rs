@@ -1,4 +1,5 @@
-//! What the widget keeps in the browser: the session's ticket and the draft.
+//! What the widget keeps in the browser: the session's ticket and the draft, and in page mode whether the
+//! launcher is small.
 //!
 //! Nothing is written before the visitor did something. Where storage is forbidden (private modes,
 //! blocked third parties), what would be kept lives as long as the page.
@@ -6,6 +7,27 @@
 use crate::dom::window;
 use crate::text::joined;
 use std::cell::RefCell;
+
+/// Whether the visitor made the launcher small in this tab. The loader keeps the same for the launcher it
+/// draws.
+#[must_use]
+pub fn is_small(widget: &str) -> bool {
+    let session = window().session_storage().ok().flatten();
+    let kept = session.and_then(|session| session.get_item(&small(widget)).ok().flatten());
+    kept.is_some_and(|kept| !kept.is_empty())
+}
+
+/// Keeps that the visitor made the launcher small, or large again.
+pub fn keep_small(widget: &str, is_small: bool) {
+    if let Ok(Some(session)) = window().session_storage() {
+        // What cannot be kept holds for this page.
+        let _ = session.set_item(&small(widget), if is_small { "1" } else { "" });
+    }
+}
+
+fn small(widget: &str) -> String {
+    joined(&["banter:", widget])
+}
 
 /// Keeps texts by name, for one widget.
 #[derive(Debug)]

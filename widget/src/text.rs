@@ -33,8 +33,10 @@ impl Pieces for str {
 /// `template` with `number` in the place of its `{n}`.
 #[must_use]
 pub fn numbered(template: &str, number: u32) -> String {
-    match template.split_once("{n}") {
-        Some((before, after)) => joined(&[before, &number.to_string(), after]),
+    // Looking for "{n}" as a whole would cost 2 KB of search.
+    let (before, after) = template.split_once('{').unwrap_or((template, ""));
+    match after.strip_prefix("n}") {
+        Some(after) => joined(&[before, &number.to_string(), after]),
         None => template.to_owned(),
     }
 }
@@ -45,4 +47,18 @@ pub fn joined(texts: &[&str]) -> String {
     let mut out = String::new();
     texts.iter().for_each(|text| out.push_str(text));
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::numbered;
+
+    #[test]
+    fn a_number_takes_its_place() {
+        for (template, text) in
+            [("{n} left", "7 left"), ("in {n} s", "in 7 s"), ("soon", "soon"), ("{x}", "{x}")]
+        {
+            assert_eq!(numbered(template, 7), text);
+        }
+    }
 }

@@ -50,6 +50,8 @@ pub struct Shown {
     pub seconds_left: Option<u32>,
     /// Whether the panel is open.
     pub open: bool,
+    /// Whether the visitor wants the launcher small.
+    pub dot: bool,
     /// How many answers were not seen.
     pub unread: u32,
     /// Where the reader is.

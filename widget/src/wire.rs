@@ -11,7 +11,8 @@ use banter_shared::error::ErrorBody;
 use banter_shared::host::{HostMessage, ToFrame, ToLoader};
 use banter_shared::message::{Message, MessageStatus, Role, Source};
 use banter_shared::session::{
-    CreateSession, EndReason, EndSession, History, PostMessage, Session, SessionCreated, SessionStatus,
+    CreateSession, EndReason, EndSession, History, PostMessage, Session, SessionCreated,
+    SessionStatus,
 };
 use banter_shared::stream::{Accepted, StreamEvent};
 use banter_shared::widget::{ColorScheme, Layout, Leave, Palette, Position, Strings, WidgetConfig};
@@ -73,6 +74,7 @@ pub fn read_command(json: &Json) -> Option<ToFrame> {
     Some(match name {
         "open" => ToFrame::Open,
         "close" => ToFrame::Close,
+        "toggle" => ToFrame::Toggle,
         "send" => ToFrame::Send(content.text()?.to_owned()),
         "end" => ToFrame::End,
         _ => return None,

@@ -4,7 +4,8 @@ use banter_shared::error::ErrorBody;
 use banter_shared::host::{HostMessage, ToFrame, ToLoader};
 use banter_shared::message::{Message, MessageStatus, Role, Source};
 use banter_shared::session::{
-    CreateSession, EndReason, EndSession, History, PostMessage, Session, SessionCreated, SessionStatus,
+    CreateSession, EndReason, EndSession, History, PostMessage, Session, SessionCreated,
+    SessionStatus,
 };
 use banter_shared::stream::{Accepted, StreamEvent};
 use banter_shared::widget::{ColorScheme, Layout, Leave, Palette, Position, Strings, WidgetConfig};
@@ -146,9 +147,10 @@ proptest! {
 
 #[test]
 fn messages_from_and_to_the_loader() {
-    for command in [ToFrame::Open, ToFrame::Close, ToFrame::Send("\"Hi\"".into()), ToFrame::End] {
+    for command in [ToFrame::Open, ToFrame::Close, ToFrame::Toggle, ToFrame::End] {
         reads(wire::read_command, &command);
     }
+    reads(wire::read_command, &ToFrame::Send("\"Hi\"".into()));
     for message in [
         ToLoader::Hello,
         ToLoader::Ready,

@@ -32,6 +32,7 @@ pub fn obey(app: &Rc<App>, command: ToFrame) {
     match command {
         ToFrame::Open => app.open(),
         ToFrame::Close => app.hidden(),
+        ToFrame::Toggle => app.toggle(),
         ToFrame::Send(text) => app.send(&text),
         ToFrame::End => app.dispatch(Event::End),
     }
@@ -119,7 +120,8 @@ pub fn page_now() -> Page {
 /// for events, and the thread bookkeeping it brings along, out of what a visitor loads.
 fn pressed(app: &Rc<App>, button: Element) {
     match button.class_name().as_str() {
-        "launcher" => app.toggle(),
+        "launcher" => app.launch(),
+        "less" => app.shrink(true),
         "close" => app.close(),
         "end" => app.end(),
         "jump" => app.jump(),

@@ -146,7 +146,11 @@ mod tests {
             [(30_000, 30, 31_000), (30_001, 30, 31_000), (31_000, 29, 32_000), (59_500, 1, 60_000)]
         {
             assert_eq!(inactivity.tick(now), Due::Nothing, "{now}");
-            assert_eq!((inactivity.left(now), inactivity.alarm(now)), (Some(left), Some(alarm)), "{now}");
+            assert_eq!(
+                (inactivity.left(now), inactivity.alarm(now)),
+                (Some(left), Some(alarm)),
+                "{now}"
+            );
         }
         assert_eq!(inactivity.tick(MINUTE), Due::Ask);
         assert_eq!((inactivity.tick(MINUTE), inactivity.alarm(MINUTE)), (Due::Nothing, None));

@@ -121,18 +121,19 @@ impl Transcript {
     /// it may be more.
     pub fn precede(&mut self, messages: Vec<Message>) {
         if self.0.first().is_none_or(|entry| !entry.earlier) {
-            let earlier = messages.into_iter().enumerate().map(|(index, message)| Entry {
-                earlier: true,
-                ..Entry::new(Message { id: earlier_id(index), ..message }, Delivery::Accepted)
-            });
-            self.0.splice(..0, earlier);
+            let present = std::mem::take(&mut self.0);
+            for message in messages {
+                self.0.push(Entry::new(message, Delivery::Accepted));
+            }
+            self.carry_over();
+            self.0.extend(present);
         }
     }
 
     /// Takes back [`Self::carry_over`]: nobody but us knows of the earlier session. What was said since
     /// stays.
     pub fn drop_earlier(&mut self, greeting: Option<&str>, now: u64) {
-        let since = self.0.split_off(self.first_present());
+        let since = self.take_present();
         self.begin(greeting, now);
         self.0.extend(since);
     }
@@ -252,7 +253,7 @@ impl Transcript {
     pub fn merge(&mut self, messages: Vec<Message>) {
         // An empty list says nothing about a first message that is only shown.
         let keep_all = messages.is_empty();
-        let mut old = self.0.split_off(self.first_present());
+        let mut old = self.take_present();
         for message in messages {
             let known = old.iter().position(|entry| entry.message.id == message.id);
             let mut entry = match known {
@@ -302,9 +303,12 @@ impl Transcript {
         self.0.iter().position(unsent).unwrap_or(self.0.len())
     }
 
-    /// Where the present session begins.
-    fn first_present(&self) -> usize {
-        self.0.partition_point(|entry| entry.earlier)
+    /// Takes out what was said in the present session.
+    fn take_present(&mut self) -> Vec<Entry> {
+        let (earlier, present) =
+            std::mem::take(&mut self.0).into_iter().partition(|entry| entry.earlier);
+        self.0 = earlier;
+        present
     }
 
     /// The entry with this id, counted as changed.

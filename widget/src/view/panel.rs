@@ -24,14 +24,11 @@ pub(crate) fn Panel<'a>(
     closable: bool,
 ) -> impl IntoView + use<> {
     let strings = &config.strings;
-    // Of all that can happen only one thing will: so the texts are looked up, and kept once.
-    let texts = strings.clone();
-    let reason = move |shown: Shown| {
-        shown.ended.map(|reason| why(&texts, reason).to_owned()).unwrap_or_default()
-    };
-    let ending_in = strings.ending_in.clone();
-    let countdown = move |shown: Shown| {
-        shown.seconds_left.map(|left| numbered(&ending_in, left)).unwrap_or_default()
+    let (reasons, ending_in) = (reasons(strings).map(Clone::clone), strings.ending_in.clone());
+    let notice = move |shown: Shown| match (shown.ended, shown.seconds_left) {
+        (Some(reason), _) => reasons[reason as usize].clone(),
+        (None, Some(left)) => numbered(&ending_in, left),
+        (None, None) => String::new(),
     };
     view! {
         <Header config shown closable />
@@ -52,39 +49,39 @@ pub(crate) fn Panel<'a>(
                 <span class="count">{text(shown, |shown| count(shown.scroll.below))}</span>
             </button>
         </div>
-        <div class="ended" hidden=flag(shown, |shown| shown.ended.is_none())>
-            <p>{text(shown, reason)}</p>
-            <button class="restart" type="button">
+        // Not a live region, or every second would be read out; see `App::lead`.
+        <div
+            class="notice"
+            hidden=flag(shown, |shown| shown.ended.is_none() && shown.seconds_left.is_none())
+        >
+            <p>{text(shown, notice)}</p>
+            <button class="restart" type="button" hidden=flag(shown, |shown| shown.ended.is_none())>
                 {strings.restart.clone()}
             </button>
             <button class="continue" type="button" hidden=flag(shown, |shown| !shown.can_continue)>
                 {strings.continue_chat.clone()}
             </button>
-        </div>
-        // Its first number is announced; a region that is live would be read every second.
-        <div class="ending" role="timer" hidden=flag(shown, |shown| shown.seconds_left.is_none())>
-            <p>{text(shown, countdown)}</p>
-            <button class="stay" type="button">
+            <button class="stay" type="button" hidden=flag(shown, |shown| shown.seconds_left.is_none())>
                 {strings.stay.clone()}
             </button>
         </div>
     }
 }
 
-/// Why a conversation is over, in a sentence.
-pub(crate) fn why(strings: &Strings, reason: EndReason) -> &str {
-    match reason {
-        EndReason::VisitorEnded => &strings.ended_by_visitor,
-        EndReason::Inactive => &strings.ended_inactive,
-        EndReason::TabClosed => &strings.ended_tab_closed,
-        EndReason::Hidden => &strings.ended_hidden,
-        EndReason::Collapsed => &strings.ended_collapsed,
-        EndReason::Expired => &strings.ended_expired,
-        EndReason::OwnerEnded => &strings.ended_by_owner,
-        EndReason::ProviderEnded => &strings.ended_by_provider,
-        EndReason::Failed => &strings.ended_failed,
-        EndReason::Unknown => &strings.ended,
-    }
+/// Why a conversation is over, in a sentence each, in the order of [`EndReason`].
+pub(crate) fn reasons(strings: &Strings) -> [&String; EndReason::NAMES.len()] {
+    [
+        &strings.ended_by_visitor,
+        &strings.ended_inactive,
+        &strings.ended_tab_closed,
+        &strings.ended_hidden,
+        &strings.ended_collapsed,
+        &strings.ended_expired,
+        &strings.ended_by_owner,
+        &strings.ended_by_provider,
+        &strings.ended_failed,
+        &strings.ended,
+    ]
 }
 
 /// A number worth showing.

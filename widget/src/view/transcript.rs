@@ -169,7 +169,7 @@ impl TranscriptView {
 
     /// Sees to it that a line stands between what was said in earlier sessions and in this one.
     fn divide(&self, rows: &[Row], entries: &[Entry], setting: Setting<'_>) {
-        let first = entries.partition_point(|entry| entry.earlier);
+        let first = entries.iter().take_while(|entry| entry.earlier).count();
         let mut divider = self.divider.borrow_mut();
         if first == 0 {
             divider.take().iter().for_each(|divider| divider.remove());
