@@ -75,7 +75,7 @@
 .b>*,.b:before,.b:after{grid-area:1/1}
 img{object-fit:cover;background:var(--accent)}
 .b:before{content:"";border:solid;border-width:11px 13px;border-radius:5px}
-.b:after{content:"";border:6px solid #0000;border-top-color:currentColor;margin:20px 12px 0 0}
+.b:after{content:"";border:6px solid #0000;border-top-color:currentColor;margin:32px 12px 0 0}
 .open .b:before{border-width:0 3px 3px 0;border-radius:0;padding:6px;transform:rotate(45deg);margin:-8px 0 0}
 .n{position:absolute;top:-4px;inset-inline-end:-4px;min-width:20px;padding:0 6px;border-radius:10px;background:#c2002f;color:#fff;font:700 12px/20px system-ui}
 .v{position:absolute;width:1px;overflow:hidden;clip-path:inset(50%)}

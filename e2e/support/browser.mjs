@@ -1,5 +1,13 @@
 // The browser all of this runs in.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { chromium } from "playwright-core";
+
+const PROGRAM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const OF_THIS_MACHINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1";
 
 /**
  * A headless Chromium that talks to nobody but this machine. `disable-features` replaces Playwright's own list:
@@ -8,7 +16,7 @@ import { chromium } from "playwright-core";
  */
 export const launch = (more = []) =>
   chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    executablePath: PROGRAM,
     args: [
       "--headless",
       "--no-sandbox",
@@ -19,7 +27,61 @@ export const launch = (more = []) =>
       "--disable-component-update",
       "--disable-sync",
       "--disable-features=DestroyProfileOnBrowserClose,HttpsUpgrades,PaintHolding,Translate",
-      "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
+      OF_THIS_MACHINE,
       ...more,
     ],
   });
+
+/**
+ * A browser as people have it: one window, in which a tab that is not in front is hidden and is told so.
+ * (Playwright has every tab believe that it is in front.) It has one profile, and can be killed.
+ */
+export class Desk {
+  static async open() {
+    const desk = new Desk();
+    desk.#profile = await mkdtemp(path.join(tmpdir(), "banter-desk-"));
+    await desk.start();
+    return desk;
+  }
+
+  /** Its tabs, as Playwright has them. */
+  context;
+  #browser;
+  #child;
+  #profile;
+
+  /** Starts it, with the profile it had before. */
+  async start() {
+    const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", OF_THIS_MACHINE];
+    flags.push("--remote-debugging-port=0", `--user-data-dir=${this.#profile}`, "about:blank");
+    this.#child = spawn(PROGRAM, flags, { stdio: ["ignore", "ignore", "pipe"] });
+    this.#browser = await chromium.connectOverCDP(await this.#address(), { noDefaults: true });
+    [this.context] = this.#browser.contexts();
+  }
+
+  /** `kill -9`: no page hears of it. */
+  async kill() {
+    const exited = once(this.#child, "exit");
+    this.#child.kill("SIGKILL");
+    await exited;
+    await this.#browser.close().catch(() => {});
+  }
+
+  async close() {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) await this.kill();
+    await rm(this.#profile, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  async #address() {
+    let said = "";
+    for await (const text of this.#child.stderr) {
+      said += text;
+      const [, address] = /DevTools listening on (\S+)/.exec(said) ?? [];
+      if (address) {
+        this.#child.stderr.resume();
+        return address;
+      }
+    }
+    throw new Error(`${PROGRAM} did not start:\n${said}`);
+  }
+}

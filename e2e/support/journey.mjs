@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
-import { launch } from "./browser.mjs";
+import { Desk, launch } from "./browser.mjs";
 import { Model } from "./model.mjs";
 import { Server } from "./server.mjs";
 import { settings } from "./settings.mjs";
@@ -23,6 +23,8 @@ const PATIENCE = 15_000;
  *   visit(address, options)   a new visitor on that page, in a browser profile of their own; `options` are
  *       Playwright's for a context, and `before(context)`, called before the page is opened
  *   tab(visitor, address)   another tab of the same browser
+ *   desk()   a browser in which tabs are hidden and shown; `sit(desk, address)` opens one in it
+ * `within`: how long it may take, in milliseconds.
  * @param {(settings: object) => object} configure may change the server's settings
  */
 export function journeys(configure = (settings) => settings) {
@@ -38,10 +40,11 @@ export function journeys(configure = (settings) => settings) {
     await Promise.all([world.site?.stop(), world.server?.stop()]);
     await world.model?.stop();
   });
-  return (name, body) =>
-    test(name, { timeout: TEST_WITHIN }, async () => {
+  return (name, body, { within = TEST_WITHIN } = {}) =>
+    test(name, { timeout: within }, async () => {
       const visitors = [];
       const contexts = [];
+      const desks = [];
       const enter = async (context, address) => {
         const visitor = new Visitor(await context.newPage(), world.server);
         visitors.push(visitor);
@@ -57,14 +60,25 @@ export function journeys(configure = (settings) => settings) {
         return enter(context, address);
       };
       const tab = ({ page }, address) => enter(page.context(), address);
+      const desk = async () => {
+        const opened = await Desk.open();
+        desks.push(opened);
+        return opened;
+      };
+      const sit = async ({ context }, address) => {
+        context.setDefaultTimeout(PATIENCE);
+        await context.addInitScript(spy, KEY);
+        return enter(context, address);
+      };
       try {
-        await body({ ...world, visit, tab });
+        await body({ ...world, visit, tab, desk, sit });
         for (const { faults } of visitors) assert.deepEqual(faults, []);
       } catch (error) {
         await keepEvidence(name, visitors, world.server);
         throw error;
       } finally {
         for (const context of contexts) await context.close();
+        for (const desk of desks) await desk.close();
       }
     });
 }

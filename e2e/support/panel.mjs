@@ -1,6 +1,8 @@
 // The panel as a visitor meets it: found by role and name where that is what a visitor goes by, by the
 // documented classes elsewhere. In a frame and in page mode it is the same panel in another scope.
 
+import assert from "node:assert/strict";
+
 export class Panel {
   /** `scope` is a frame, a page or a locator: whatever the panel is in. */
   constructor(scope) {
@@ -9,6 +11,7 @@ export class Panel {
     this.log = scope.getByRole("log");
     this.status = scope.locator(".status");
     this.announcer = scope.getByRole("status");
+    this.notice = scope.locator(".notice p");
   }
 
   button(name) {
@@ -56,6 +59,13 @@ export class Panel {
   /** Waits until the header says so. */
   async says(status) {
     await this.status.filter({ hasText: status }).waitFor();
+  }
+
+  /** Waits until the panel says that the conversation is over, and why. */
+  async over(why) {
+    await this.notice.filter({ hasText: why }).waitFor();
+    await this.says("Chat ended");
+    assert.equal(await this.input.isVisible(), false);
   }
 
   /** Everything in the transcript as `[role, text]`. */

@@ -21,6 +21,7 @@ use crate::view::transcript::TranscriptView;
 use crate::wire;
 use banter_shared::host::ToLoader;
 use banter_shared::ids::MessageId;
+use banter_shared::session::EndReason;
 use banter_shared::widget::{Layout, WidgetConfig};
 use gloo_timers::callback::Timeout;
 use leptos::prelude::{ArcRwSignal, GetUntracked, Set};
@@ -429,7 +430,10 @@ impl App {
         };
         parts.composer.form.set_hidden(shown.ended.is_some());
         if let (None, Some(reason)) = (before.ended, shown.ended) {
-            self.announce(panel::reasons(strings)[reason as usize]);
+            // Who ended it knows.
+            if reason != EndReason::VisitorEnded {
+                self.announce(panel::reasons(strings)[reason as usize]);
+            }
         } else if let (None, Some(left)) = (before.seconds_left, shown.seconds_left) {
             self.announce(&numbered(&strings.ending_in, left));
         }

@@ -7,6 +7,7 @@ use crate::state::inactivity::Due;
 use crate::state::presence::{Move, Page};
 use crate::state::session::Phase;
 use crate::state::tabs::{Tab, Told};
+use banter_shared::error::codes;
 use banter_shared::ids::SessionId;
 use banter_shared::session::{Session, SessionStatus};
 
@@ -112,11 +113,13 @@ impl Conversation {
                 self.inactivity.learn(session.inactive_in_ms, moment.now);
                 self.effects.push(Effect::Spread(Told::Time(session.inactive_in_ms)));
             }
-            Err(failure) => match judge(&failure, 0, moment.jitter) {
-                Verdict::Again(_) => self.inactivity.unheard(moment.now),
-                Verdict::SessionOver => self.ask(),
-                Verdict::GiveUp => {}
-            },
+            Err(failure) if failure.body.code == codes::SESSION_ENDED => self.ask(),
+            // Anything else that is wrong the next message will find out, and say what becomes of it.
+            Err(failure) => {
+                if let Verdict::Again(_) = judge(&failure, 0, moment.jitter) {
+                    self.inactivity.unheard(moment.now);
+                }
+            }
         }
     }
 
