@@ -37,6 +37,7 @@ export function settings(model) {
       sessions_per_minute_per_widget: PLENTY,
       messages_per_minute_per_session: PLENTY,
       messages_per_minute_per_address: PLENTY,
+      activity_per_minute_per_address: PLENTY,
     },
     answer: { checkpoint_ms: 100 },
     engine: {

@@ -41,7 +41,7 @@ pub enum Move {
     Left(EndReason),
     /// The visitor is back.
     Returned,
-    /// The page is back, the panel is still collapsed: only the page's leaving is taken back.
+    /// The page is back, the panel is still collapsed: only that the page was left is taken back.
     ReturnedCollapsed,
 }
 
@@ -144,7 +144,8 @@ impl Presence {
         let seen_elsewhere = self.is_another(Standing::Collapsed);
         if standing > before {
             if standing == Standing::Collapsed && self.told_collapsed {
-                return Some(Move::ReturnedCollapsed);
+                // That it was hidden was not told.
+                return (before == Standing::Gone).then_some(Move::ReturnedCollapsed);
             }
             self.told_collapsed = false;
             return (standing >= Standing::Collapsed).then_some(Move::Returned);
@@ -197,6 +198,8 @@ mod tests {
         assert_eq!(tab.panel(false, 0), Some(Move::Left(Collapsed)));
         assert_eq!(tab.panel(false, 0), None);
         assert_eq!(tab.page(Page::Hidden, 0), None, "told already");
+        assert_eq!(tab.page(Page::Shown, 0), None, "nor is there anything to take back");
+        assert_eq!(tab.page(Page::Gone, 0), Some(Move::Left(TabClosed)));
         assert_eq!(tab.page(Page::Shown, 0), Some(Move::ReturnedCollapsed));
         assert_eq!(tab.panel(true, 0), Some(Move::Returned));
         assert_eq!(tab.page(Page::Gone, 0), Some(Move::Left(TabClosed)));

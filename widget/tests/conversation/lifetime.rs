@@ -185,6 +185,9 @@ fn a_page_shown_with_its_panel_collapsed_does_not_take_the_collapse_back() {
     play.on(Event::Page(Page::Hidden));
     assert_eq!(play.effects, []);
     play.on(Event::Page(Page::Shown));
+    assert_eq!((play.effects.as_slice(), play.loads()), (&[][..], false));
+    play.on(Event::Page(Page::Gone));
+    play.on(Event::Page(Page::Shown));
     assert_eq!((play.effects.as_slice(), play.loads()), (&[][..], true));
 }
 
