@@ -70,7 +70,7 @@
 .b,.p{outline:2px solid #0000}
 .b,img{width:56px;height:56px;border-radius:50%}
 .b,.m,.r{padding:0;border:0;background:var(--accent);color:var(--onAccent);font:inherit;cursor:pointer}
-.b{position:relative;display:grid;place-items:center;box-shadow:0 4px 16px #0005}
+.b{position:relative;display:grid;place-items:center;box-shadow:0 6px 24px #0005}
 :focus-visible{outline:3px solid var(--accent);outline-offset:3px;box-shadow:0 0 0 3px #fff}
 .b>*,.b:before,.b:after{grid-area:1/1}
 img{object-fit:cover;background:var(--accent)}
@@ -79,7 +79,7 @@ img{object-fit:cover;background:var(--accent)}
 .open .b:before{border-width:0 3px 3px 0;border-radius:0;padding:6px;transform:rotate(45deg);margin:-8px 0 0}
 .n{position:absolute;top:-4px;inset-inline-end:-4px;min-width:20px;padding:0 6px;border-radius:10px;background:#c2002f;color:#fff;font:700 12px/20px system-ui}
 .v{position:absolute;width:1px;overflow:hidden;clip-path:inset(50%)}
-.p{bottom:calc(100% - var(--t,0px) - var(--v,100%) + var(--y) + 68px);width:calc(var(--width)*1px);max-width:calc(100% - 2*var(--x));height:calc(var(--height)*1px);max-height:calc(var(--v,100%) - 68px - 2*var(--y));overflow:hidden;border-radius:16px;background:Canvas;box-shadow:0 8px 40px #0005;visibility:hidden;opacity:.3;translate:0 8px}
+.p{bottom:calc(100% - var(--t,0px) - var(--v,100%) + var(--y) + 68px);width:calc(var(--width)*1px);max-width:calc(100% - 2*var(--x));height:calc(var(--height)*1px);max-height:calc(var(--v,100%) - 68px - 2*var(--y));overflow:hidden;border-radius:16px;background:Canvas;box-shadow:0 6px 24px #0005;visibility:hidden;opacity:.3;translate:0 8px}
 [class*=left] :is(.l,.p){inset-inline:var(--x) auto}
 [class*=top] :is(.l,.p){bottom:auto;top:var(--y)}
 [class*=top] .p{top:calc(var(--t,0px) + var(--y) + 68px)}
@@ -90,6 +90,7 @@ iframe{display:block;width:100%;height:100%;border:0;visibility:hidden}
 .s{position:absolute;inset:0;display:grid;place-content:center;justify-items:center;gap:12px;padding:24px;text-align:center}
 .n:empty,.open :is(img,.m),.open .b:after,.dot :is(img,.m),.dot .b:before,.inline .l,.fullscreen .l,.full.open .l,.here .s,.r{display:none}
 .m,.dot .b{width:24px;height:24px}
+.m:before{content:"–"}
 .m{position:absolute;top:-8px;inset-inline-start:-8px;border-radius:50%;opacity:0}
 .l:hover .m,.l:focus-within .m{opacity:1}
 @media(hover:none){.m{opacity:1}}
@@ -308,7 +309,6 @@ iframe{display:block;width:100%;height:100%;border:0;visibility:hidden}
       }
       badge = make(launcher, "span", { class: "n" });
       const less = make(corner, "button", { class: "m", "aria-label": strings.minimise });
-      less.textContent = "–";
       less.onclick = () => shrink(1);
       news = make(wrapper, "div", { class: "v", role: "status" });
 

@@ -37,8 +37,10 @@ export const launch = (more = []) =>
  * (Playwright has every tab believe that it is in front.) It has one profile, and can be killed.
  */
 export class Desk {
-  static async open() {
+  /** `prepare(context)` is called at every start, before a page is opened. */
+  static async open(prepare) {
     const desk = new Desk();
+    desk.#prepare = prepare;
     desk.#profile = await mkdtemp(path.join(tmpdir(), "banter-desk-"));
     await desk.start();
     return desk;
@@ -48,6 +50,7 @@ export class Desk {
   context;
   #browser;
   #child;
+  #prepare;
   #profile;
 
   /** Starts it, with the profile it had before. */
@@ -57,6 +60,7 @@ export class Desk {
     this.#child = spawn(PROGRAM, flags, { stdio: ["ignore", "ignore", "pipe"] });
     this.#browser = await chromium.connectOverCDP(await this.#address(), { noDefaults: true });
     [this.context] = this.#browser.contexts();
+    await this.#prepare(this.context);
   }
 
   /** `kill -9`: no page hears of it. */

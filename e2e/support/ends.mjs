@@ -33,7 +33,7 @@ export async function assertActive(visitor) {
 }
 
 /** The owner's log says the same. Only where the test was given a key that may read logs. */
-async function assertLogged({ server, session: { id } }, reason, duration) {
+export async function assertLogged({ server, session: { id } }, reason, duration) {
   if (!server.ownerKey) return;
   const headers = { authorization: `Bearer ${server.ownerKey}` };
   const response = await fetch(`${server.origin}/api/v1/logs/${id}`, { headers });

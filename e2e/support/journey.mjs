@@ -51,25 +51,24 @@ export function journeys(configure = (settings) => settings) {
         await visitor.page.goto(address);
         return visitor;
       };
+      const prepare = (context) => {
+        context.setDefaultTimeout(PATIENCE);
+        return context.addInitScript(spy, KEY);
+      };
       const visit = async (address, { before, ...options } = {}) => {
         const context = await world.browser.newContext(options);
         contexts.push(context);
-        context.setDefaultTimeout(PATIENCE);
-        await context.addInitScript(spy, KEY);
+        await prepare(context);
         await before?.(context);
         return enter(context, address);
       };
       const tab = ({ page }, address) => enter(page.context(), address);
       const desk = async () => {
-        const opened = await Desk.open();
+        const opened = await Desk.open(prepare);
         desks.push(opened);
         return opened;
       };
-      const sit = async ({ context }, address) => {
-        context.setDefaultTimeout(PATIENCE);
-        await context.addInitScript(spy, KEY);
-        return enter(context, address);
-      };
+      const sit = ({ context }, address) => enter(context, address);
       try {
         await body({ ...world, visit, tab, desk, sit });
         for (const { faults } of visitors) assert.deepEqual(faults, []);

@@ -48,6 +48,38 @@ for (const colorScheme of ["light", "dark"]) {
   });
 }
 
+for (const colorScheme of ["light", "dark"]) {
+  journey(`Nor does its end, its being carried on, or a launcher that is a dot (${colorScheme})`,
+    async ({ server, model, site, visit }) => {
+    const before = (context) => context.clock.install();
+    const visitor = await visit(site.embedding(server, "pale"), { colorScheme, before });
+    await visitor.hears("ready");
+    await visitor.spy((spy) => spy.expose());
+    const launcher = await visitor.part("launcher");
+    await launcher.hover();
+    await check(visitor.page, "page, launcher under the pointer");
+    await launcher.focus();
+    await visitor.page.keyboard.press("Tab");
+    await visitor.page.keyboard.press("Enter");
+    await check(visitor.page, "page, launcher a dot");
+    await visitor.page.keyboard.press("Enter");
+
+    const panel = await visitor.open();
+    model.will({ say: "I am listening." });
+    await panel.say("Hello?");
+    await panel.answer("I am listening.");
+    await visitor.page.clock.runFor(155_000);
+    await panel.notice.filter({ hasText: "This chat ends in" }).waitFor();
+    await check(panel.scope, "panel, counting down");
+    await panel.button("End chat").click();
+    await panel.over("You ended this chat.");
+    await check(panel.scope, "panel, ended");
+    await panel.button("Continue this chat").click();
+    await panel.scope.getByText("Your earlier chat is above").waitFor();
+    await check(panel.scope, "panel, carried on");
+  });
+}
+
 journey("The hosted page breaks no rule of axe", async ({ server, visit }) => {
   const { page } = await visit(`${server.origin}/chat/demo`);
   await page.getByRole("log").waitFor();

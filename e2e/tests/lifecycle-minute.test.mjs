@@ -2,7 +2,7 @@
 // browser that was killed, somebody who types, and a conversation whose time is up.
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { assertActive, assertEnded } from "../support/ends.mjs";
+import { assertActive, assertEnded, assertLogged } from "../support/ends.mjs";
 import { journeys } from "../support/journey.mjs";
 import { Server } from "../support/server.mjs";
 import { settings } from "../support/settings.mjs";
@@ -59,7 +59,13 @@ journey("A minute of silence ends a conversation, whether anybody looks or not",
 
     await expiring.panel.say("Still there?");
     await expiring.panel.over("This chat has expired.");
-    await assertEnded(expiring.visitor, "expired");
+    assert.equal((await expiring.visitor.hears("session-end")).detail, "expired");
+    // Its token is as old as it is, so only its owner can look.
+    const { id, token } = expiring.visitor.session;
+    const response = await short.ask(`sessions/${id}`, { token });
+    assert.equal((await response.json()).code, "token_expired");
+    assert.equal(await expiring.panel.button("Continue this chat").isVisible(), false);
+    await assertLogged(expiring.visitor, "expired", MINUTE);
   } finally {
     await short.stop();
   }
