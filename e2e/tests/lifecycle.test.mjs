@@ -83,6 +83,18 @@ journey("Hiding the page: another tab in front ends it after its grace period",
   await assertEnded(visitor, "hidden", at);
 });
 
+journey("The owner ends it: whoever goes on is told", async ({ server, model, site, visit }) => {
+  const visitor = await visit(site.embedding(server, "test"));
+  const panel = await converse(visitor, model);
+  const at = Date.now();
+  const response = await server.own(`logs/${visitor.session.id}/end`, { method: "POST" });
+  assert.equal(response.status, 200);
+  await panel.say("Are you still there?");
+  await panel.over("This chat was closed by our team.");
+  await panel.by("visitor", "Are you still there?").getByText("Not sent").waitFor();
+  await assertEnded(visitor, "owner_ended", at);
+});
+
 journey("Who is back within the grace period goes on", async ({ server, model, site, desk, sit }) => {
   const window = await desk();
   const visitor = await sit(window, site.embedding(server, "patient"));
