@@ -164,6 +164,7 @@ pub struct Webhooks {
 pub struct Vapi {
     pub connections: BTreeMap<String, VapiConnection>,
     pub reconcile_minutes: u64,
+    pub webhook_path: String,
     pub webhooks: BTreeMap<String, Credential>,
 }
 

@@ -251,6 +251,8 @@ pub struct NewOrganization {
     pub name: String,
     /// The unguessable path of its webhooks.
     pub webhook_path: String,
+    /// Whether the settings say so, whatever it was before.
+    pub webhook_path_is_set: bool,
     /// The id of its first API key.
     pub key_id: String,
     /// The digest of its first API key.

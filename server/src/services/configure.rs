@@ -62,7 +62,10 @@ pub async fn configure(
                 .collect(),
             organization: NewOrganization {
                 name: "Demo".into(),
-                webhook_path: ids.secret(""),
+                webhook_path_is_set: !settings.vapi.webhook_path.is_empty(),
+                webhook_path: Some(settings.vapi.webhook_path.clone())
+                    .filter(|path| !path.is_empty())
+                    .unwrap_or_else(|| ids.secret("")),
                 key_id: format!("key_{}", ids.next()),
                 key_digest: api_key::digest(&key),
             },

@@ -65,6 +65,7 @@ fn unsafe_or_senseless_settings_are_refused_with_the_reason() {
         ("[limits]\nowner_requests_per_minute_per_key = 0", "would refuse"),
         ("[limits]\nwebhook_bytes = 0", "would refuse"),
         ("[vapi]\nreconcile_minutes = 0", "vapi.reconcile_minutes"),
+        ("[vapi]\nwebhook_path = \"short\"", "vapi.webhook_path"),
         ("[vapi.webhooks.x]\ntype = \"secret\"\nsecret = \"sk-1\"", "could be guessed"),
         ("[vapi.webhooks.x]\ntype = \"magic\"", "unknown variant"),
         (

@@ -14,6 +14,10 @@ use std::process::{Command, Stdio};
 /// The key both sides know; it opens nothing but the double.
 const KEY: &str = "sk-vapi-double";
 
+/// What the double proves its webhooks with, and where it sends them: good on this machine only.
+const WEBHOOK_SECRET: &str = "double-webhook-secret";
+const WEBHOOK_PATH: &str = "double-webhook-path";
+
 /// Builds the double.
 ///
 /// # Errors
@@ -43,10 +47,10 @@ pub(super) fn start(workspace: &Workspace, options: &mut RunOptions) -> Result<(
         bail!("--provider writes the server's settings itself: leave --config out");
     }
     let program = program(workspace, options.profile);
-    let webhook = format!("http://127.0.0.1:{}/webhooks/vapi/demo", options.port);
+    let webhook = format!("http://127.0.0.1:{}/webhooks/vapi/{WEBHOOK_PATH}", options.port);
     let mut double = Command::new(&program)
         .args(["--listen", "127.0.0.1:0", "--key", KEY, "--webhook", &webhook])
-        .arg("--stop-with-parent")
+        .args(["--webhook-secret", WEBHOOK_SECRET, "--stop-with-parent"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
@@ -75,6 +79,13 @@ fn read_greeting(line: &str) -> Option<(&str, &str)> {
 fn settings(url: &str, assistant: &str) -> String {
     format!(
         r#"# Written by `cargo xtask run --provider vapi-double`.
+[vapi]
+webhook_path = "{WEBHOOK_PATH}"
+
+[vapi.webhooks.double]
+type = "secret"
+secret = "{WEBHOOK_SECRET}"
+
 [vapi.connections.double]
 base_url = "{url}"
 api_key = "{KEY}"

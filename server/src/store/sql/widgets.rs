@@ -53,8 +53,9 @@ fn declare(tx: &mut dyn Transaction, declaration: &Declaration) -> Result<Seeded
         args![ORGANIZATION, &new.name, now],
     )?;
     tx.execute(
-        "UPDATE organizations SET webhook_path = $2 WHERE id = $1 AND webhook_path IS NULL",
-        args![ORGANIZATION, &new.webhook_path],
+        "UPDATE organizations SET webhook_path = $2
+         WHERE id = $1 AND (webhook_path IS NULL OR $3 = 1)",
+        args![ORGANIZATION, &new.webhook_path, i64::from(new.webhook_path_is_set)],
     )?;
     if made > 0 {
         tx.execute(
