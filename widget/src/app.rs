@@ -437,7 +437,11 @@ impl App {
         } else if let (None, Some(left)) = (before.seconds_left, shown.seconds_left) {
             self.announce(&numbered(&strings.ending_in, left));
         }
-        if lost {
+        let by_others = shown.ended.is_some_and(|reason| reason != EndReason::VisitorEnded);
+        if lost && by_others {
+            // Whoever is in the middle of a word is about to press Enter, and shall not press a button.
+            parts.transcript.focus();
+        } else if lost {
             self.focus();
         }
     }

@@ -179,7 +179,10 @@ impl SessionRecord {
                 Change::Touched
             }
             Happening::Seen => {
-                if self.leaving.take().is_some() {
+                // A page that is there says nothing about a panel that was collapsed.
+                let of_the_page = [EndReason::TabClosed, EndReason::Hidden];
+                if self.leaving.is_some_and(|leaving| of_the_page.contains(&leaving.reason)) {
+                    self.leaving = None;
                     Change::Touched
                 } else {
                     Change::None

@@ -57,9 +57,10 @@ impl Retention {
         let mut deleted = 0;
         for expired in self.expired(now) {
             loop {
-                let some = self.store.delete_expired_logs(&expired, BATCH).await?;
+                // Another server may have deleted what this one found.
+                let (found, some) = self.store.delete_expired_logs(&expired, BATCH).await?;
                 deleted += some;
-                if some < BATCH as usize {
+                if found < BATCH as usize {
                     break;
                 }
             }

@@ -34,7 +34,8 @@ fn vapi_webhooks(settings: &Settings, faults: &mut Vec<String>) {
         faults.push("vapi.reconcile_minutes must be from 1 minute to a day".into());
     }
     let path = &settings.vapi.webhook_path;
-    if !path.is_empty() && !(path.len() >= 16 && is_valid_id(path)) {
+    let is_good = path.len() >= 16 && is_valid_id(path);
+    if !(path.is_empty() || is_good) {
         faults.push("vapi.webhook_path must be 16 to 64 of A-Z a-z 0-9 _ -, or empty".into());
     }
     for (field, sentence) in settings.minutes.chat.faults() {

@@ -74,6 +74,7 @@ pub trait LogRepository: Send + Sync {
     ) -> Result<(Vec<Message>, i64)>;
     /// Removes a log with everything that was said; its line of the ledger stays.
     async fn delete_log(&self, tenant: &Tenant, id: &SessionId) -> Result<Deleted>;
-    /// Removes up to `limit` logs that are kept no longer. Returns how many.
-    async fn delete_expired_logs(&self, expired: &Expired, limit: u32) -> Result<usize>;
+    /// Removes up to `limit` logs that are kept no longer. Returns how many it found and how many it removed:
+    /// another server may have been faster.
+    async fn delete_expired_logs(&self, expired: &Expired, limit: u32) -> Result<(usize, usize)>;
 }

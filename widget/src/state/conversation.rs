@@ -1,7 +1,7 @@
 //! The conversation as a machine: what happens goes in as [`Event`]s, what is to be done comes out
 //! as [`Effect`]s. It does one thing at a time towards the server (`Work`), so that messages keep
 //! their order, and it names that thing by a `turn`, so that what comes too late is ignored. How long
-//! it lasts while nothing is said, and what leaving does to it, is in [`lifetime`].
+//! it lasts while nothing is said, and what leaving does to it, is in `lifetime`.
 
 use super::connection::{Failure, Status, Verdict, judge};
 use super::inactivity::Inactivity;

@@ -66,6 +66,11 @@ fn the_table_of_endings() {
         ("hidden without grace", vec![(5_000, left(Hidden, 0))], Some((5_000, Hidden))),
         ("a reload", vec![(5_000, left(TabClosed, 10_000)), (6_000, Seen), (20_000, Tick)], None),
         (
+            "a reload of a page whose panel is collapsed",
+            vec![(5_000, left(Collapsed, 10_000)), (6_000, Seen), (20_000, Tick)],
+            Some((15_000, Collapsed)),
+        ),
+        (
             "closed, which also hides",
             vec![(5_000, left(Hidden, 60_000)), (5_001, left(TabClosed, 10_000)), (99_000, Tick)],
             Some((15_001, TabClosed)),

@@ -125,19 +125,19 @@ impl LogRepository for SqlStore {
         .await
     }
 
-    async fn delete_expired_logs(&self, expired: &Expired, limit: u32) -> Result<usize> {
+    async fn delete_expired_logs(&self, expired: &Expired, limit: u32) -> Result<(usize, usize)> {
         let expired = expired.clone();
         // Found on a reader's connection: on SQLite's only writer a visitor's message would wait.
         let ids = self.read(move |tx| find_expired(tx, &expired, limit)).await?;
         if ids.is_empty() {
-            return Ok(0);
+            return Ok((0, 0));
         }
         self.write(move |tx| {
             let mut deleted = 0;
             for id in &ids {
                 deleted += remove(tx, id)?;
             }
-            Ok(deleted as usize)
+            Ok((ids.len(), deleted as usize))
         })
         .await
     }
