@@ -3,7 +3,7 @@
 
 use super::{Converse, interrupted};
 use crate::domain::session::Happening;
-use crate::providers::{Ask, Delta, ModelError, Opening};
+use crate::providers::{Ask, Delta, ModelError, Opening, ReplyStream};
 use crate::services::answer::Answer;
 use crate::store::{AnswerEnd, AnswerKey, AnswerOrder};
 use banter_engine::turn::{Speaker, Turn};
@@ -13,6 +13,8 @@ use banter_shared::ids::SessionId;
 use banter_shared::message::{Message, MessageStatus, Role, Source};
 use banter_shared::stream::StreamEvent;
 use futures_util::StreamExt as _;
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
@@ -177,6 +179,8 @@ impl Converse {
         let mut followed = std::pin::pin!(answer.followed());
         let (mut first, mut is_followed, mut is_stored) = (true, false, true);
         let mut stored_at = asked;
+        // What came right behind the last text, taken out of the stream with it.
+        let mut following = None;
         loop {
             let next = tokio::select! {
                 biased;
@@ -194,7 +198,7 @@ impl Converse {
                     is_stored = true;
                     continue;
                 }
-                next = stream.next() => next,
+                next = next(&mut following, &mut stream) => next,
             };
             match next {
                 None => return Stop::Complete,
@@ -206,7 +210,8 @@ impl Converse {
                     metrics::counter!("banter_tokens_total", "kind" => "completion")
                         .increment(usage.completion_tokens.into());
                 }
-                Some(Ok(Delta::Text(text))) => {
+                Some(Ok(Delta::Text(mut text))) => {
+                    following = join_ready(&mut stream, &mut text).await;
                     if std::mem::take(&mut first) {
                         metrics::histogram!("banter_first_token_seconds")
                             .record(asked.elapsed().as_secs_f64());
@@ -230,6 +235,43 @@ impl Converse {
         *stored_at = Instant::now();
         let _ = self.store.checkpoint_answer(key.clone(), answer.text()).await;
     }
+}
+
+/// How much text is joined at most before it goes on, in bytes.
+const MAX_JOINED: usize = 16 * 1024;
+
+/// What comes next of an answer, `None` at its end.
+type Next = Option<Result<Delta, ModelError>>;
+
+/// What was taken out before, or the next of the stream.
+async fn next(following: &mut Option<Next>, stream: &mut ReplyStream) -> Next {
+    match following.take() {
+        Some(next) => next,
+        None => stream.next().await,
+    }
+}
+
+/// Joins to `text` the text that is there already: an upstream's connection hands over one piece at
+/// a time, and a burst of fifty would be fifty writes to each reader. The upstream's task gets two
+/// turns to hand over more before the text goes on; when nothing waits that takes microseconds.
+/// Returns what came behind the text, if something did.
+async fn join_ready(stream: &mut ReplyStream, text: &mut String) -> Option<Next> {
+    let mut turns = 0;
+    while turns < 2 && text.len() < MAX_JOINED {
+        let polled = poll_fn(|context| Poll::Ready(stream.as_mut().poll_next(context))).await;
+        match polled {
+            Poll::Ready(Some(Ok(Delta::Text(more)))) => {
+                text.push_str(&more);
+                turns = 0;
+            }
+            Poll::Ready(other) => return Some(other),
+            Poll::Pending => {
+                tokio::task::yield_now().await;
+                turns += 1;
+            }
+        }
+    }
+    None
 }
 
 /// The conversation as the model is told it: what was interrupted is what was said.

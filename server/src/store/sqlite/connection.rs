@@ -29,7 +29,7 @@ pub(super) fn open_reader(file: &Path) -> Result<Connection> {
 fn configure(connection: &Connection) -> Result<()> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.busy_timeout(Duration::from_secs(5))?;
-    connection.set_prepared_statement_cache_capacity(64);
+    connection.set_prepared_statement_cache_capacity(256);
     lower_every_letter(connection)
 }
 
