@@ -3,7 +3,7 @@
 //! Source: Vapi's OpenAPI document and its pages on chat, sessions and variables. A session of ours
 //! is a session there (`POST /session`, its `name` is our id), a question is `POST /chat` streamed,
 //! an end is `PATCH {"status":"completed"}`. The private key and Vapi's address stay here; bodies
-//! are built field by field in [`wire`], so nothing a browser sent can get into one unseen.
+//! are built field by field in `wire`, so nothing a browser sent can get into one unseen.
 
 mod call;
 mod cooldown;

@@ -1,5 +1,5 @@
 //! Sends webhooks over HTTP to addresses that owners chose, and never to a machine that is not on the
-//! open internet: digits are judged before a connection is made, names by [`resolve::Guard`] at the
+//! open internet: digits are judged before a connection is made, names by `resolve::Guard` at the
 //! moment they are looked up for it.
 
 mod resolve;
