@@ -13,6 +13,7 @@
 //! it takes to cancel the call behind it.
 
 pub mod assistant;
+pub mod body;
 mod builtin;
 mod engine;
 pub mod http;

@@ -6,8 +6,9 @@
 //! An answer is complete only when the model said so; a body that merely ends was cut.
 
 use super::wire::Chunk;
+use crate::body::{Body, Rest};
 use crate::model::{ModelError, Usage};
-use banter_shared::sse::{Decoder, Event};
+use banter_shared::sse::Event;
 
 /// How far the answer has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,18 +23,9 @@ pub(super) enum Progress {
     Failed,
 }
 
-/// What kind of body it is; its first visible byte tells.
-enum Body {
-    Unknown,
-    Events(Decoder),
-    Json(Vec<u8>),
-}
-
 /// Turns bytes into text and, at the end, an outcome.
 pub(super) struct AnswerReader {
     body: Body,
-    limit: usize,
-    received: usize,
     answer: Answer,
 }
 
@@ -50,9 +42,7 @@ impl AnswerReader {
     /// A reader that refuses a body of more than `limit` bytes.
     pub(super) fn new(limit: usize) -> Self {
         Self {
-            body: Body::Unknown,
-            limit,
-            received: 0,
+            body: Body::new(limit),
             answer: Answer {
                 progress: Progress::Reading,
                 usage: None,
@@ -72,63 +62,33 @@ impl AnswerReader {
     /// reader of ours gains nothing from having pieces that came at once one by one.
     pub(super) fn push(&mut self, bytes: &[u8]) -> String {
         let mut text = String::new();
-        self.received = self.received.saturating_add(bytes.len());
-        if self.received > self.limit {
-            self.answer.fail(ModelError::TooLong);
-            return text;
-        }
-        let bytes = self.choose_body(bytes);
-        match &mut self.body {
-            Body::Unknown => {}
-            Body::Json(json) => json.extend_from_slice(bytes),
-            Body::Events(decoder) => {
-                let answer = &mut self.answer;
-                if decoder.push(bytes, |event| answer.take_event(&event, &mut text)).is_err() {
-                    answer.fail(ModelError::TooLong);
-                }
-            }
+        let answer = &mut self.answer;
+        if let Err(error) = self.body.push(bytes, |event| answer.take_event(&event, &mut text)) {
+            answer.fail(error);
         }
         text
     }
 
     /// The body has ended, or nobody will wait for more of it: the text still held back, and how it ended.
     pub(super) fn finish(self) -> (String, Result<Option<Usage>, ModelError>) {
-        let Self { body, received, mut answer, .. } = self;
+        let Self { body, mut answer } = self;
         let mut text = String::new();
-        match body {
-            Body::Unknown => {}
-            Body::Json(json) => answer.take_whole(&json, &mut text),
-            Body::Events(decoder) => {
-                if let Some(event) = decoder.finish() {
-                    answer.take_event(&event, &mut text);
-                }
-            }
+        let has_begun = body.has_begun();
+        match body.finish() {
+            Rest::Nothing => {}
+            Rest::Json(json) => answer.take_whole(&json, &mut text),
+            Rest::Event(event) => answer.take_event(&event, &mut text),
         }
         let outcome = match answer.progress {
             Progress::Finished | Progress::Marked if answer.has_text => Ok(answer.usage),
             Progress::Finished | Progress::Marked => Err(garbled("the answer is empty")),
-            Progress::Reading if received > 0 && !answer.has_chunks => {
+            Progress::Reading if has_begun && !answer.has_chunks => {
                 Err(garbled("the body is neither an event stream nor an answer"))
             }
             Progress::Reading => Err(ModelError::Cut),
             Progress::Failed => Err(answer.error.unwrap_or(ModelError::Cut)),
         };
         (text, outcome)
-    }
-
-    /// Decides what the body is, once a byte tells; gives the bytes that belong to it.
-    fn choose_body<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        if !matches!(self.body, Body::Unknown) {
-            return bytes;
-        }
-        let bytes = bytes.trim_ascii_start();
-        match bytes.first() {
-            None => {}
-            // No line of an event stream that means anything begins like this.
-            Some(b'{') => self.body = Body::Json(Vec::new()),
-            Some(_) => self.body = Body::Events(Decoder::new(self.limit)),
-        }
-        bytes
     }
 }
 

@@ -7,7 +7,8 @@
 
 use super::failure::message_of;
 use crate::providers::ModelError;
-use banter_shared::sse::{Decoder, Event};
+use banter_engine::body::{Body, Rest};
+use banter_shared::sse::Event;
 use serde_json::Value;
 
 /// How far the answer has come.
@@ -21,18 +22,9 @@ pub(super) enum Progress {
     Failed,
 }
 
-/// What kind of body it is; its first visible byte tells.
-enum Body {
-    Unknown,
-    Events(Decoder),
-    Json(Vec<u8>),
-}
-
 /// Turns bytes into text and, at the end, an outcome.
 pub(super) struct Reader {
     body: Body,
-    limit: usize,
-    received: usize,
     answer: Answer,
 }
 
@@ -56,7 +48,7 @@ impl Reader {
             index: None,
             error: None,
         };
-        Self { body: Body::Unknown, limit, received: 0, answer }
+        Self { body: Body::new(limit), answer }
     }
 
     /// How far it has come.
@@ -67,62 +59,32 @@ impl Reader {
     /// Takes the next bytes; gives the text that they complete, of all events together.
     pub(super) fn push(&mut self, bytes: &[u8]) -> String {
         let mut text = String::new();
-        self.received = self.received.saturating_add(bytes.len());
-        if self.received > self.limit {
-            self.answer.fail(ModelError::TooLong);
-            return text;
-        }
-        let bytes = self.choose_body(bytes);
-        match &mut self.body {
-            Body::Unknown => {}
-            Body::Json(json) => json.extend_from_slice(bytes),
-            Body::Events(decoder) => {
-                let answer = &mut self.answer;
-                if decoder.push(bytes, |event| answer.take_event(&event, &mut text)).is_err() {
-                    answer.fail(ModelError::TooLong);
-                }
-            }
+        let answer = &mut self.answer;
+        if let Err(error) = self.body.push(bytes, |event| answer.take_event(&event, &mut text)) {
+            answer.fail(error);
         }
         text
     }
 
     /// The body has ended: the text still held back, and how it ended.
     pub(super) fn finish(self) -> (String, Result<(), ModelError>) {
-        let Self { body, received, mut answer, .. } = self;
+        let Self { body, mut answer } = self;
         let mut text = String::new();
-        match body {
-            Body::Unknown => {}
-            Body::Json(json) => answer.take_whole(&json, &mut text),
-            Body::Events(decoder) => {
-                if let Some(event) = decoder.finish() {
-                    answer.take_event(&event, &mut text);
-                }
-            }
+        let has_begun = body.has_begun();
+        match body.finish() {
+            Rest::Nothing => {}
+            Rest::Json(json) => answer.take_whole(&json, &mut text),
+            Rest::Event(event) => answer.take_event(&event, &mut text),
         }
         let outcome = match answer.error {
             Some(error) => Err(error),
             None if answer.has_text => Ok(()),
-            None if received > 0 && !answer.has_events => {
+            None if has_begun && !answer.has_events => {
                 Err(garbled("the body is neither an event stream nor a chat"))
             }
             None => Err(ModelError::Cut),
         };
         (text, outcome)
-    }
-
-    /// Decides what the body is, once a byte tells; gives the bytes that belong to it.
-    fn choose_body<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        if !matches!(self.body, Body::Unknown) {
-            return bytes;
-        }
-        let bytes = bytes.trim_ascii_start();
-        match bytes.first() {
-            None => {}
-            // No line of an event stream that means anything begins like this.
-            Some(b'{') => self.body = Body::Json(Vec::new()),
-            Some(_) => self.body = Body::Events(Decoder::new(self.limit)),
-        }
-        bytes
     }
 }
 
