@@ -1,10 +1,12 @@
 //! The one place that starts work outside a request: it counts what runs, so that a graceful stop
-//! can wait for it and a test can prove that nothing leaks.
+//! can wait for it and a test can prove that nothing leaks. Also the loop for work that is done again
+//! and again.
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
 
 /// A handle to the set of running tasks. Clones share the set.
 #[derive(Clone, Debug)]
@@ -64,6 +66,24 @@ impl Tasks {
     }
 }
 
+/// Does a round of work at once and then every `every`, for ever. A round that fails is logged with
+/// the sentence `failed`, which says what could not be done, and the next one tries again.
+pub async fn repeat<T, E, Round>(every: Duration, failed: &str, mut round: impl FnMut() -> Round)
+where
+    E: std::error::Error + 'static,
+    Round: Future<Output = Result<T, E>>,
+{
+    let mut ticks = tokio::time::interval(every);
+    // Rounds that were missed are not made up for: one does what all of them had to do.
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = round().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "{failed}; trying again");
+        }
+    }
+}
+
 /// Counts one task for as long as it lives, also when it panics.
 struct Ticket(Arc<watch::Sender<usize>>);
 
@@ -82,7 +102,8 @@ impl Drop for Ticket {
 
 #[cfg(test)]
 mod tests {
-    use super::Tasks;
+    use super::{Tasks, repeat};
+    use std::cell::Cell;
     use std::time::Duration;
 
     #[tokio::test]
@@ -97,5 +118,23 @@ mod tests {
         release.send(()).unwrap();
         assert!(tasks.idle(Duration::from_secs(5)).await);
         assert_eq!(tasks.running(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_round_that_fails_or_takes_long_is_followed_by_the_next() {
+        let rounds = Cell::new(0);
+        let round = async || {
+            rounds.set(rounds.get() + 1);
+            if rounds.get() == 2 {
+                tokio::time::sleep(Duration::from_secs(10)).await;
+                return Err(std::io::Error::other("full"));
+            }
+            Ok(())
+        };
+        // At 0, at 1 until 11, at 11, at 12.
+        let limit = Duration::from_millis(12_500);
+        let ended = tokio::time::timeout(limit, repeat(Duration::from_secs(1), "", round)).await;
+        assert!(ended.is_err(), "it never ends");
+        assert_eq!(rounds.get(), 4);
     }
 }

@@ -6,6 +6,7 @@ use crate::domain::session::Happening;
 use crate::domain::widget::LeaveRules;
 use crate::providers::Provider;
 use crate::store::{Store, ToClose};
+use crate::tasks::repeat;
 use banter_shared::ids::SessionId;
 use banter_shared::session::{EndReason, Session};
 use std::sync::Arc;
@@ -86,17 +87,7 @@ impl Lifecycle {
     /// For as long as the server runs: shows that it lives, writes down what the clock ended, and
     /// tells providers. Any number of servers may do this on one database.
     pub async fn keep(self) {
-        let mut ticks = tokio::time::interval(TICK);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            if let Err(error) = self.tick().await {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "what the clock ended could not be written down; trying again"
-                );
-            }
-        }
+        repeat(TICK, "what the clock ended could not be written down", || self.tick()).await;
     }
 
     /// One round of [`Lifecycle::keep`].

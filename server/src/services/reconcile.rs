@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::domain::minutes::Rule;
 use crate::providers::Provider;
 use crate::store::{Result, Settlement, Store, Unconfirmed};
+use crate::tasks::repeat;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,17 +41,7 @@ impl Reconcile {
     /// For as long as the server runs: settles what is due. Any number of servers may do this on
     /// one database; each session is claimed by one of them.
     pub async fn keep(self) {
-        let mut ticks = tokio::time::interval(TICK);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            if let Err(error) = self.tick().await {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "ended sessions could not be settled; trying again"
-                );
-            }
-        }
+        repeat(TICK, "ended sessions could not be settled", || self.tick()).await;
     }
 
     /// One round of [`Reconcile::keep`].

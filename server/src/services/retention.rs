@@ -4,6 +4,7 @@ use crate::clock::Clock;
 use crate::settings::Settings;
 use crate::store::logs::{Campaigns, Expired};
 use crate::store::{Result, Store};
+use crate::tasks::repeat;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,17 +36,7 @@ pub struct Retention {
 impl Retention {
     /// For as long as the server runs.
     pub async fn keep(self) {
-        let mut ticks = tokio::time::interval(TICK);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            if let Err(error) = self.run().await {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "what is kept no longer could not be deleted; trying again"
-                );
-            }
-        }
+        repeat(TICK, "what is kept no longer could not be deleted", || self.run()).await;
     }
 
     /// One round of [`Retention::keep`]. Returns how many logs it deleted.
