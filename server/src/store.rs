@@ -223,8 +223,6 @@ pub trait WidgetRepository: Send + Sync {
     async fn declare(&self, declaration: Declaration) -> Result<Seeded>;
     /// A widget and the assistant that answers its chats.
     async fn widget(&self, id: &WidgetId) -> Result<Option<(Widget, Assistant)>>;
-    /// Whether some organization has an API key with this digest.
-    async fn has_api_key(&self, digest: &str) -> Result<bool>;
 }
 
 /// What the configuration declares.

@@ -1,13 +1,14 @@
 //! For operators: is it alive, may it have traffic, what does it count.
 
 use super::error::ApiError;
-use super::extract::{bearer, peer};
+use super::extract::peer;
+use super::owner::credential::Credential;
 use crate::app::App;
-use crate::domain::api_key;
 use crate::services::Refusal;
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::header;
 use axum::response::IntoResponse;
+use banter_shared::owner::key::Scope;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,19 +30,18 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, A
     Ok("ok\n")
 }
 
-/// `GET /metrics`: Prometheus text. For this machine, or with an owner's key.
+/// `GET /metrics`: Prometheus text. For this machine, or with an owner's key for every account,
+/// because what is counted is not told apart by account.
 pub(super) async fn metrics(
     State(app): State<Arc<App>>,
     request: Request,
 ) -> Result<impl IntoResponse, ApiError> {
-    let (parts, _) = request.into_parts();
+    let (mut parts, _) = request.into_parts();
     // Behind a proxy on this machine everybody would look local.
     let local = peer(&parts)?.is_loopback() && !parts.headers.contains_key("x-forwarded-for");
     if !local {
-        let key = bearer(&parts.headers).ok_or(Refusal::Unauthorized)?;
-        if !app.store.has_api_key(&api_key::digest(key)).await? {
-            return Err(Refusal::Unauthorized.into());
-        }
+        let credential = Credential::from_request_parts(&mut parts, &app).await?;
+        credential.with_every_account(Scope::MetricsRead)?;
     }
     metrics::gauge!("banter_live_answers").set(app.converse.live_answers() as f64);
     metrics::gauge!("banter_tasks").set(app.tasks.running() as f64);

@@ -1,6 +1,6 @@
 //! The owner API. Whose data a request is about comes from its key alone.
 
-mod credential;
+pub(super) mod credential;
 pub(super) mod exports;
 pub(super) mod keys;
 pub(super) mod logs;

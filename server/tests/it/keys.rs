@@ -23,13 +23,14 @@ const ROUTES: [(&str, &str, &str, Option<&str>, u16); 14] = [
     ("DELETE", "/exports/none", "exports:create", None, 404),
 ];
 
-const SCOPES: [&str; 6] = [
+const SCOPES: [&str; 7] = [
     "logs:read",
     "logs:delete",
     "exports:create",
     "keys:manage",
     "webhooks:manage",
     "sessions:end",
+    "metrics:read",
 ];
 
 #[tokio::test]

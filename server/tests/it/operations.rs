@@ -1,6 +1,7 @@
 //! For whoever runs the server: health, metrics, the API's description, a graceful stop.
 
 use crate::support::model::{Script, words};
+use crate::support::owner::ACCOUNTS;
 use crate::support::{Server, client, eventually};
 use serde_json::Value;
 use std::time::Duration;
@@ -23,9 +24,42 @@ async fn healthy_ready_and_counting() {
     {
         assert!(metrics.contains(name), "{name} is missing from\n{metrics}");
     }
-    // Through a proxy only with an owner's key.
-    let proxied = client().get(server.url("/metrics")).header("x-forwarded-for", "192.0.2.1");
-    assert_eq!(proxied.send().await.unwrap().status(), 401);
+}
+
+#[tokio::test]
+async fn whoever_is_elsewhere_reads_metrics_with_a_key_that_may() {
+    let server = Server::start_with(ACCOUNTS).await;
+    let first = server.first_owner();
+    let (_, good) = first.make_key(&["metrics:read"], None).await;
+    let (_, other) = first.make_key(&["logs:read"], None).await;
+    let (_, bound) = first.make_key(&["metrics:read"], Some("acme")).await;
+    let (id, revoked) = first.make_key(&["metrics:read"], None).await;
+    for (key, status, code) in [
+        (None, 401, "unauthorized"),
+        (Some("banter_sk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"), 401, "unauthorized"),
+        (Some(&*other), 403, "forbidden"),
+        (Some(&*bound), 403, "forbidden"),
+        (Some(&*good), 200, ""),
+        (Some(&*server.owner_key), 200, ""),
+        (Some(&*revoked), 200, ""),
+    ] {
+        assert_eq!(proxied_metrics(&server, key).await, (status, code.to_owned()), "{key:?}");
+    }
+    first.delete(&format!("/keys/{id}")).await;
+    let refused = (401, "unauthorized".to_owned());
+    assert_eq!(proxied_metrics(&server, Some(&revoked)).await, refused, "revoked");
+}
+
+/// How metrics are answered to somebody behind a proxy: the status, and the code of an error.
+async fn proxied_metrics(server: &Server, key: Option<&str>) -> (u16, String) {
+    let mut request = client().get(server.url("/metrics")).header("x-forwarded-for", "192.0.2.1");
+    if let Some(key) = key {
+        request = request.bearer_auth(key);
+    }
+    let response = request.send().await.unwrap();
+    let (status, body) = (response.status().as_u16(), response.text().await.unwrap());
+    let error: Value = serde_json::from_str(&body).unwrap_or_default();
+    (status, error["code"].as_str().unwrap_or_default().to_owned())
 }
 
 #[tokio::test]

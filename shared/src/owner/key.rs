@@ -24,17 +24,21 @@ pub enum Scope {
     /// End a visitor's session.
     #[serde(rename = "sessions:end")]
     SessionsEnd,
+    /// Read what the server counts.
+    #[serde(rename = "metrics:read")]
+    MetricsRead,
 }
 
 impl Scope {
     /// Every scope by its name on the wire and in the store.
-    pub const NAMES: [(&str, Self); 6] = [
+    pub const NAMES: [(&str, Self); 7] = [
         ("logs:read", Self::LogsRead),
         ("logs:delete", Self::LogsDelete),
         ("exports:create", Self::ExportsCreate),
         ("keys:manage", Self::KeysManage),
         ("webhooks:manage", Self::WebhooksManage),
         ("sessions:end", Self::SessionsEnd),
+        ("metrics:read", Self::MetricsRead),
     ];
 
     /// The name on the wire and in the store.

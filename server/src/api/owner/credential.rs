@@ -23,6 +23,17 @@ impl Credential {
         let name = scope.name();
         Err(Refusal::NotPermitted(format!("this key lacks the scope {name}")).into())
     }
+
+    /// The same for what tells about every account, so that a key bound to one may not.
+    pub(in crate::api) fn with_every_account(self, scope: Scope) -> Result<Owner, ApiError> {
+        let owner = self.with(scope)?;
+        if owner.tenant.account.is_none() {
+            return Ok(owner);
+        }
+        let name = scope.name();
+        Err(Refusal::NotPermitted(format!("a key of an account cannot use the scope {name}"))
+            .into())
+    }
 }
 
 impl FromRequestParts<Arc<App>> for Credential {

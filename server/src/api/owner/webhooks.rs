@@ -17,8 +17,8 @@ use banter_shared::owner::webhook::{
 use serde::Deserialize;
 use std::sync::Arc;
 
-/// The organization whose key came with the request, if the key may manage webhooks. A key that is
-/// bound to an account of it may not: endpoints are told of every account.
+/// The organization whose key came with the request, if the key may manage webhooks. Endpoints are
+/// told of every account.
 pub(in crate::api) struct Manager(String);
 
 impl FromRequestParts<Arc<App>> for Manager {
@@ -26,12 +26,8 @@ impl FromRequestParts<Arc<App>> for Manager {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
         let credential = Credential::from_request_parts(parts, app).await?;
-        let tenant = credential.with(Scope::WebhooksManage)?.tenant;
-        if tenant.account.is_some() {
-            let sentence = "a key of an account cannot manage webhooks".to_owned();
-            return Err(Refusal::NotPermitted(sentence).into());
-        }
-        Ok(Self(tenant.organization))
+        let owner = credential.with_every_account(Scope::WebhooksManage)?;
+        Ok(Self(owner.tenant.organization))
     }
 }
 

@@ -34,15 +34,6 @@ impl WidgetRepository for SqlStore {
         })
         .await
     }
-
-    async fn has_api_key(&self, digest: &str) -> Result<bool> {
-        let digest = digest.to_owned();
-        self.read(move |tx| {
-            let sql = "SELECT 1 FROM api_keys WHERE digest = $1 AND revoked_at IS NULL";
-            Ok(tx.first(sql, args![&digest])?.is_some())
-        })
-        .await
-    }
 }
 
 fn declare(tx: &mut dyn Transaction, declaration: &Declaration) -> Result<Seeded> {
