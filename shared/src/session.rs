@@ -98,6 +98,24 @@ impl EndReason {
         Self::NAMES.iter().find(|(_, known)| *known == self).map_or("unknown", |(name, _)| name)
     }
 
+    /// The reason of that name; `None` for one from a newer server.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "visitor_ended" => Self::VisitorEnded,
+            "inactive" => Self::Inactive,
+            "tab_closed" => Self::TabClosed,
+            "hidden" => Self::Hidden,
+            "collapsed" => Self::Collapsed,
+            "expired" => Self::Expired,
+            "owner_ended" => Self::OwnerEnded,
+            "provider_ended" => Self::ProviderEnded,
+            "failed" => Self::Failed,
+            "unknown" => Self::Unknown,
+            _ => return None,
+        })
+    }
+
     /// Whether a visitor's browser may tell this reason; all others are the server's to know.
     #[must_use]
     pub fn is_visitors(self) -> bool {

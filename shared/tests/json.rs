@@ -75,6 +75,15 @@ fn requests_and_host_messages() {
 }
 
 #[test]
+fn an_end_reason_has_one_name_everywhere() {
+    for (name, reason) in EndReason::NAMES {
+        same_in_both(&reason, &format!("\"{name}\""));
+        assert_eq!((reason.name(), EndReason::named(name)), (name, Some(reason)));
+    }
+    assert_eq!(EndReason::named("teleported"), None);
+}
+
+#[test]
 fn a_newer_servers_words_do_not_break_an_older_widget() {
     let json = r#"{"id":"x","role":"human_agent","text":"t","status":"translated","createdAt":1,"mood":{"a":[1,2.5,null]}}"#;
     for message in

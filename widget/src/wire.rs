@@ -96,7 +96,7 @@ pub fn read_told(json: &Json) -> Option<Told> {
         "time" => Told::Time(json.number_of(name)),
         "tab" => Told::Tab(Tab {
             name: content.get("name").text()?.to_owned(),
-            standing: by_name(&Standing::NAMES, content.get("standing").text()?)?,
+            standing: Standing::named(content.get("standing").text()?)?,
         }),
         _ => return None,
     })
@@ -261,11 +261,7 @@ fn read_message(json: &Json) -> Option<Message> {
 }
 
 fn read_reason(name: &str) -> EndReason {
-    by_name(&EndReason::NAMES, name).unwrap_or(EndReason::Unknown)
-}
-
-fn by_name<T: Copy>(names: &[(&str, T)], name: &str) -> Option<T> {
-    names.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+    EndReason::named(name).unwrap_or(EndReason::Unknown)
 }
 
 /// Writes a request that ends a session, or says that the visitor left it. The token goes into the body

@@ -66,6 +66,12 @@ impl Standing {
         ("collapsed", Self::Collapsed),
         ("open", Self::Open),
     ];
+
+    /// The standing of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, standing)| *standing)
+    }
 }
 
 impl Presence {

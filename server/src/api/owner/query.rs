@@ -127,8 +127,7 @@ fn filter(filters: &mut LogFilters, name: String, value: String) -> Result<(), A
         "to" => filters.to = Some(Instant::Text(value)),
         "status" => filters.status = Some(LogStatus::named(&value)),
         "endReason" => {
-            let known = EndReason::NAMES.iter().find(|(name, _)| *name == value);
-            filters.end_reason = Some(known.map_or(EndReason::Unknown, |(_, reason)| *reason));
+            filters.end_reason = Some(EndReason::named(&value).unwrap_or(EndReason::Unknown));
         }
         "provider" => filters.provider = Some(value),
         "billed" => filters.billed = Some(flag("billed", &value)?),

@@ -305,10 +305,7 @@ fn log(row: &Row) -> Result<Log> {
     Ok(Log {
         id: SessionId(row.text(0)?),
         status: LogStatus::named(&row.text(1)?),
-        end_reason: reason.map(|name| {
-            let known = EndReason::NAMES.iter().find(|(known, _)| *known == name);
-            known.map_or(EndReason::Unknown, |(_, reason)| *reason)
-        }),
+        end_reason: reason.map(|name| EndReason::named(&name).unwrap_or(EndReason::Unknown)),
         channel: row.text(3)?,
         provider: row.text(4)?,
         provider_session: row.optional_text(5)?,
