@@ -8,7 +8,6 @@
 //! | browser → visitor API, JSON | [`session`], [`message`], [`widget`] |
 //! | owner's programs and console → owner API, JSON | [`owner`] |
 //! | visitor API → browser, event stream | [`stream`], framed by [`sse`] |
-//! | owner API, JSON | [`owner`] |
 //! | any failure, as a response or inside a stream | [`error`] |
 //!
 //! Rules of this crate, each for a reason:

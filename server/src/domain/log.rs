@@ -1,46 +1,16 @@
 //! Which logs are meant, in which order, and where reading goes on: the rules of the list.
 
-use banter_shared::message::Message;
 use banter_shared::owner::export::{Instant, LogFilters};
 use banter_shared::owner::log::{Log, LogStatus};
 use banter_shared::session::EndReason;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 /// The longest text that is searched for, in characters.
 const MAX_QUERY: usize = 200;
 /// The longest name in a filter, in bytes.
 const MAX_NAME: usize = 200;
-
-/// Everything about one session.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct LogDetail {
-    /// The session.
-    pub log: Log,
-    /// How its minutes came about, for a person.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub minutes_formula: Option<String>,
-    /// What was said, oldest first.
-    pub messages: Vec<Message>,
-    /// What happened, oldest first.
-    pub timeline: Vec<TimelineEvent>,
-}
-
-/// Something that happened to a session.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct TimelineEvent {
-    /// When, in Unix milliseconds.
-    pub at: u64,
-    /// What: `created`, `message`, `ended` …
-    pub kind: String,
-    /// More about it; its fields depend on the kind.
-    #[schema(value_type = Object)]
-    pub detail: serde_json::Value,
-}
 
 /// Which logs: every part that is given must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

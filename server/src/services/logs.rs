@@ -2,12 +2,12 @@
 
 use super::Refusal;
 use super::lifecycle::Lifecycle;
-use crate::domain::log::{LogCursor, LogDetail, LogFilter, Order};
+use crate::domain::log::{LogCursor, LogFilter, Order};
 use crate::domain::owner::Owner;
 use crate::store::Store;
 use crate::store::logs::Deleted;
 use banter_shared::ids::SessionId;
-use banter_shared::owner::log::{Log, LogPage};
+use banter_shared::owner::log::{Log, LogDetail, LogPage};
 use banter_shared::session::EndReason;
 use std::sync::Arc;
 

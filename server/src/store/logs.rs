@@ -1,12 +1,12 @@
 //! What is asked of the store about logs.
 
 use super::Result;
-use crate::domain::log::{LogCursor, LogFilter, Order, TimelineEvent};
+use crate::domain::log::{LogCursor, LogFilter, Order};
 use crate::domain::owner::Tenant;
 use async_trait::async_trait;
 use banter_shared::ids::SessionId;
 use banter_shared::message::Message;
-use banter_shared::owner::log::Log;
+use banter_shared::owner::log::{Log, TimelineEvent};
 
 /// A log with everything in it.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,6 +1,8 @@
 //! Logs: the owner's view of sessions.
 
 use crate::ids::{SessionId, WidgetId};
+#[cfg(feature = "schema")]
+use crate::message::Message;
 use crate::session::EndReason;
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum LogStatus {
-    /// Opened; the provider has not confirmed it yet.
+    /// Opened; nobody has said anything yet.
     Pending,
     /// Takes messages.
     Active,
@@ -158,4 +160,34 @@ pub struct LogPage {
     /// Give it as `cursor` to read on; absent on the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
+}
+
+/// `GET /api/v1/logs/{log}`: everything about one session.
+#[cfg(feature = "schema")]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LogDetail {
+    /// The session.
+    pub log: Log,
+    /// How its minutes came about, for a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minutes_formula: Option<String>,
+    /// What was said, oldest first.
+    pub messages: Vec<Message>,
+    /// What happened, oldest first.
+    pub timeline: Vec<TimelineEvent>,
+}
+
+/// Something that happened to a session.
+#[cfg(feature = "schema")]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TimelineEvent {
+    /// When, in Unix milliseconds.
+    pub at: u64,
+    /// What: `created`, `message`, `ended` …
+    pub kind: String,
+    /// More about it; its fields depend on the kind.
+    #[schema(value_type = Object)]
+    pub detail: serde_json::Value,
 }

@@ -5,14 +5,13 @@ use super::known;
 use super::query::{FilterParameters, LogQuery};
 use crate::api::error::ApiError;
 use crate::app::App;
-use crate::domain::log::LogDetail;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use banter_shared::error::ErrorBody;
 use banter_shared::ids::SessionId;
 use banter_shared::owner::key::Scope;
-use banter_shared::owner::log::{Log, LogPage};
+use banter_shared::owner::log::{Log, LogDetail, LogPage};
 use std::sync::Arc;
 
 /// One page of logs. Read on with `nextCursor` as `cursor` and the same filters; logs that come or go

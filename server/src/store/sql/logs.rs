@@ -4,12 +4,12 @@ use super::super::Result;
 use super::super::logs::{Campaigns, Deleted, Expired, LogRepository, WholeLog};
 use super::rows::{MESSAGE_COLUMNS, from_json, message, messages};
 use super::{Dialect, Row, SqlStore, Transaction, Value, args};
-use crate::domain::log::{LogCursor, LogFilter, Order, TimelineEvent};
+use crate::domain::log::{LogCursor, LogFilter, Order};
 use crate::domain::owner::Tenant;
 use async_trait::async_trait;
 use banter_shared::ids::{SessionId, WidgetId};
 use banter_shared::message::Message;
-use banter_shared::owner::log::{Log, LogStatus, Usage};
+use banter_shared::owner::log::{Log, LogStatus, TimelineEvent, Usage};
 use banter_shared::session::EndReason;
 
 /// Sessions with what a log adds to them; [`log`] reads its columns.
