@@ -1,0 +1,121 @@
+//! What is asked of the store about questions and answers.
+
+use super::Result;
+use crate::domain::assistant::Assistant;
+use crate::domain::session::SessionRecord;
+use async_trait::async_trait;
+use banter_shared::error::ErrorBody;
+use banter_shared::ids::{MessageId, SessionId};
+use banter_shared::message::{Message, MessageStatus, Source};
+
+/// A question that was accepted, or what there was instead.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Appended {
+    /// The question is stored and its answer is waiting to be written.
+    Write(Box<AnswerOrder>),
+    /// The question was stored before; here is its answer as far as it came.
+    Existing {
+        /// The answer.
+        answer: Message,
+        /// When the question was stored, in Unix milliseconds.
+        asked_at: u64,
+    },
+    /// Another server is writing the answer; here is what it has stored of it.
+    Elsewhere {
+        /// The answer so far.
+        answer: Message,
+        /// When the question was stored, in Unix milliseconds.
+        asked_at: u64,
+    },
+    /// Another server is writing the answer to another question.
+    Busy,
+    /// There is no such session.
+    NoSession,
+    /// The conversation is over.
+    Ended,
+    /// The id belongs to a question with another text.
+    Conflict,
+    /// The session has all the questions it may have.
+    Full,
+}
+
+/// Everything needed to have an answer written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AnswerOrder {
+    /// The session.
+    pub session: SessionRecord,
+    /// The conversation up to and including the question, what it carries on before it; the answer
+    /// to write is not in it.
+    pub history: Vec<Message>,
+    /// Whether nothing was answered in this session before.
+    pub is_first: bool,
+    /// Who answers.
+    pub assistant: Assistant,
+    /// The answer's id.
+    pub answer_id: MessageId,
+    /// Which try this is, from 1.
+    pub attempt: u32,
+    /// When the question was stored, in Unix milliseconds.
+    pub asked_at: u64,
+}
+
+/// A question, before it is known whether it is new.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The conversation.
+    pub session: SessionId,
+    /// Its id, made by the client.
+    pub id: MessageId,
+    /// What the visitor says.
+    pub text: String,
+    /// Whether an unfinished answer shall be asked for anew.
+    pub retry: bool,
+    /// Now, in Unix milliseconds.
+    pub now: u64,
+    /// How many questions a session may have.
+    pub max_questions: u32,
+}
+
+/// Which answer, and which try at it: only whoever has the latest may write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnswerKey {
+    /// The conversation.
+    pub session: SessionId,
+    /// The answer.
+    pub id: MessageId,
+    /// The try.
+    pub attempt: u32,
+}
+
+/// How an answer ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnswerEnd {
+    /// Now, in Unix milliseconds.
+    pub now: u64,
+    /// `Complete`, `Interrupted` or `Failed`.
+    pub status: MessageStatus,
+    /// All of its text.
+    pub text: String,
+    /// What it rests on.
+    pub sources: Vec<Source>,
+    /// Why it failed.
+    pub error: Option<ErrorBody>,
+}
+
+/// Questions and answers.
+#[async_trait]
+pub trait MessageRepository: Send + Sync {
+    /// Stores a question once, whatever happens, and says what follows from it.
+    async fn append_question(&self, question: Question) -> Result<Appended>;
+    /// Keeps the text of an answer so far. `false` when somebody else writes it now.
+    async fn checkpoint_answer(&self, answer: AnswerKey, text: String) -> Result<bool>;
+    /// Stores how an answer ended. `false` when somebody else writes it now.
+    async fn finish_answer(&self, answer: AnswerKey, end: AnswerEnd) -> Result<bool>;
+    /// An answer that another server writes, and whether that server still lives.
+    async fn answer_elsewhere(
+        &self,
+        session: &SessionId,
+        answer: &MessageId,
+        now: u64,
+    ) -> Result<Option<(Message, bool)>>;
+}

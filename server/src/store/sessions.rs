@@ -1,0 +1,65 @@
+//! What is asked of the store about sessions.
+
+use super::Result;
+use crate::domain::assistant::Assistant;
+use crate::domain::session::{Change, Happening, SessionRecord};
+use async_trait::async_trait;
+use banter_shared::ids::{MessageId, SessionId};
+use banter_shared::message::Message;
+
+/// A session about to be stored, with what its log shows and its rules do not need.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    /// The session.
+    pub record: SessionRecord,
+    /// The origin of the page it began on.
+    pub page_origin: String,
+    /// BCP 47 tag of the visitor's language.
+    pub language: Option<String>,
+}
+
+/// A session and what was said in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conversation {
+    /// The session.
+    pub session: SessionRecord,
+    /// Its messages, oldest first.
+    pub messages: Vec<Message>,
+    /// What was said in the sessions it carries on, oldest first.
+    pub earlier: Vec<Message>,
+    /// The answer that another server writes or wrote when it stopped.
+    pub elsewhere: Option<MessageId>,
+}
+
+/// A session whose provider has to be told that it is over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToClose {
+    /// The session.
+    pub session: SessionId,
+    /// What the provider calls it.
+    pub provider_session: String,
+    /// Who answered in it.
+    pub assistant: Assistant,
+    /// How often this was tried before.
+    pub attempts: u32,
+}
+
+/// Conversations.
+#[async_trait]
+pub trait SessionRepository: Send + Sync {
+    /// Stores a new session and what is shown in it from the start. `false` when the widget is gone.
+    async fn create_session(&self, session: NewSession, opening: Vec<Message>) -> Result<bool>;
+    /// A session and all its messages.
+    async fn conversation(&self, id: &SessionId) -> Result<Option<Conversation>>;
+    /// Applies what happened to a session at `now`; returns it as it stands then, and what changed.
+    async fn happen(
+        &self,
+        id: &SessionId,
+        happening: Happening,
+        now: u64,
+    ) -> Result<Option<(SessionRecord, Change)>>;
+    /// Writes down the end of up to `limit` sessions whose deadline has passed. Returns how many.
+    async fn end_due(&self, now: u64, limit: u32) -> Result<usize>;
+    /// Claims up to `limit` sessions whose provider has to be told of the end, until `until`.
+    async fn claim_closing(&self, now: u64, until: u64, limit: u32) -> Result<Vec<ToClose>>;
+}
