@@ -1,5 +1,7 @@
-//! Rules without I/O: who may embed a widget, what a message may be, when a conversation is over.
-//! Tested by table and by property; knows neither database nor network.
+//! Rules without I/O: who may embed a widget, what a message may be, when a conversation is over, how
+//! minutes are counted; what a key opens and which logs a filter means; which webhooks to believe, what
+//! to keep of them, and where our own may go. Tested by table and by property; knows neither database
+//! nor network.
 
 pub mod api_key;
 pub mod assistant;

@@ -1,4 +1,5 @@
-//! Who runs an assistant. One trait; each provider keeps its vendor's words to itself.
+//! Everybody whom the server asks or tells something: who runs an assistant, behind one trait so that
+//! each keeps its vendor's words to itself; and [`webhook_sender`], who carries webhooks out to owners.
 
 pub mod engine;
 pub mod vapi;
