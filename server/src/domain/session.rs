@@ -129,15 +129,26 @@ pub enum Change {
     Ended,
 }
 
+/// When the clock ends a session that its visitor has not left, in Unix milliseconds, and why.
+#[must_use]
+pub fn runs_out(
+    expires_at: u64,
+    last_activity_at: u64,
+    inactive_after_ms: u64,
+) -> (u64, EndReason) {
+    let inactive = last_activity_at.saturating_add(inactive_after_ms);
+    if inactive < expires_at {
+        (inactive, EndReason::Inactive)
+    } else {
+        (expires_at, EndReason::Expired)
+    }
+}
+
 impl SessionRecord {
     /// The next instant at which the clock ends this session, and why.
     #[must_use]
     pub fn deadline(&self) -> (u64, EndReason) {
-        let inactive = self.last_activity_at.saturating_add(self.inactive_after_ms);
-        let mut first = (self.expires_at, EndReason::Expired);
-        if inactive < first.0 {
-            first = (inactive, EndReason::Inactive);
-        }
+        let first = runs_out(self.expires_at, self.last_activity_at, self.inactive_after_ms);
         match self.leaving {
             Some(leaving) if leaving.due_at < first.0 => (leaving.due_at, leaving.reason),
             _ => first,

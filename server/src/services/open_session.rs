@@ -5,7 +5,6 @@ use super::tokens::{Claims, Tokens};
 use crate::clock::{Clock, IdSource};
 use crate::domain::assistant::Assistant;
 use crate::domain::embedding::{Claim, OwnOrigin, admit};
-use crate::domain::session::{Phase, SessionRecord};
 use crate::domain::widget::{Surroundings, Widget, is_language_tag};
 use crate::providers::Provider;
 use crate::store::{NewSession, Store};
@@ -72,28 +71,10 @@ impl OpenSession {
         let origin = admit(&widget, claim, own).ok_or(Refusal::OriginNotAllowed)?;
         let now = self.clock.now_ms();
         let continues = self.continued(&widget, request.continues.as_deref(), now)?;
-        let session = SessionRecord {
-            id: self.ids.next().into(),
-            // The store takes it from the widget.
-            organization: String::new(),
-            provider: assistant.provider(),
-            provider_session: None,
-            phase: Phase::Pending,
-            created_at: now,
-            active_at: None,
-            last_activity_at: now,
-            inactive_after_ms: u64::from(widget.settings.inactivity_minutes) * 60_000,
-            expires_at: now + self.max_ms,
-            leaving: None,
-            ended: None,
-            continues,
-            finalized_at: None,
-            widget_id: widget.id,
-        };
         let messages: Vec<Message> = self
             .first_message(&assistant)
             // Whoever goes on has been greeted.
-            .filter(|_| session.continues.is_none())
+            .filter(|_| continues.is_none())
             .map(|text| Message {
                 id: "first".into(),
                 role: Role::Assistant,
@@ -107,13 +88,18 @@ impl OpenSession {
             .into_iter()
             .collect();
         let new = NewSession {
-            record: session.clone(),
+            id: self.ids.next().into(),
+            widget_id: widget.id,
+            provider: assistant.provider(),
+            created_at: now,
+            inactive_after_ms: u64::from(widget.settings.inactivity_minutes) * 60_000,
+            expires_at: now + self.max_ms,
+            continues,
             page_origin: origin.to_string(),
             language: request.language.clone().filter(|tag| is_language_tag(tag)),
         };
-        if !self.store.create_session(new, messages.clone()).await? {
-            return Err(Refusal::NotFound("widget"));
-        }
+        let created = self.store.create_session(new, messages.clone()).await?;
+        let session = created.ok_or(Refusal::NotFound("widget"))?;
         metrics::counter!("banter_sessions_total").increment(1);
         let token = self.tokens.issue(&Claims {
             session: session.id.clone(),

@@ -2,16 +2,29 @@
 
 use super::Result;
 use crate::domain::assistant::Assistant;
+use crate::domain::provider::ProviderName;
 use crate::domain::session::{Change, Happening, SessionRecord};
 use async_trait::async_trait;
-use banter_shared::ids::{MessageId, SessionId};
+use banter_shared::ids::{MessageId, SessionId, WidgetId};
 use banter_shared::message::Message;
 
-/// A session about to be stored, with what its log shows and its rules do not need.
+/// A session about to be stored. Whose it is, is its widget's to say.
 #[derive(Clone, Debug)]
 pub struct NewSession {
-    /// The session.
-    pub record: SessionRecord,
+    /// Its id.
+    pub id: SessionId,
+    /// The widget it belongs to.
+    pub widget_id: WidgetId,
+    /// Who runs its assistant.
+    pub provider: ProviderName,
+    /// When it begins, in Unix milliseconds.
+    pub created_at: u64,
+    /// How long there may be no sign of life, in milliseconds.
+    pub inactive_after_ms: u64,
+    /// When it ends whatever happens, in Unix milliseconds.
+    pub expires_at: u64,
+    /// The session it carries on.
+    pub continues: Option<SessionId>,
     /// The origin of the page it began on.
     pub page_origin: String,
     /// BCP 47 tag of the visitor's language.
@@ -47,8 +60,13 @@ pub struct ToClose {
 /// Conversations.
 #[async_trait]
 pub trait SessionRepository: Send + Sync {
-    /// Stores a new session and what is shown in it from the start. `false` when the widget is gone.
-    async fn create_session(&self, session: NewSession, opening: Vec<Message>) -> Result<bool>;
+    /// Stores a new session and what is shown in it from the start; returns it as it is stored.
+    /// `None` when the widget is gone.
+    async fn create_session(
+        &self,
+        session: NewSession,
+        opening: Vec<Message>,
+    ) -> Result<Option<SessionRecord>>;
     /// A session and all its messages.
     async fn conversation(&self, id: &SessionId) -> Result<Option<Conversation>>;
     /// Applies what happened to a session at `now`; returns it as it stands then, and what changed.

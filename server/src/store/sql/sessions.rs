@@ -6,7 +6,7 @@ use super::rows::{
     SESSION_COLUMNS, find_session, from_json, insert_message, lock_session, messages, session,
 };
 use super::{SqlStore, Transaction, args, timeline};
-use crate::domain::session::{Change, Happening, SessionRecord};
+use crate::domain::session::{Change, Happening, Phase, SessionRecord, runs_out};
 use async_trait::async_trait;
 use banter_shared::ids::SessionId;
 use banter_shared::message::{Message, MessageStatus};
@@ -18,7 +18,11 @@ const MAX_EARLIER: usize = 5;
 
 #[async_trait]
 impl SessionRepository for SqlStore {
-    async fn create_session(&self, session: NewSession, opening: Vec<Message>) -> Result<bool> {
+    async fn create_session(
+        &self,
+        session: NewSession,
+        opening: Vec<Message>,
+    ) -> Result<Option<SessionRecord>> {
         self.write(move |tx| create(tx, &session, &opening)).await
     }
 
@@ -111,39 +115,44 @@ pub(super) fn assistant_of(tx: &mut dyn Transaction, session: &str) -> Result<Op
     row.map(|row| row.text(0)).transpose()
 }
 
-fn create(tx: &mut dyn Transaction, new: &NewSession, opening: &[Message]) -> Result<bool> {
-    let session = &new.record;
-    let inserted = tx.execute(
+fn create(
+    tx: &mut dyn Transaction,
+    new: &NewSession,
+    opening: &[Message],
+) -> Result<Option<SessionRecord>> {
+    let (due_at, _) = runs_out(new.expires_at, new.created_at, new.inactive_after_ms);
+    let sql = format!(
         "INSERT INTO sessions (id, organization_id, widget_id, campaign_id, account_id, channel,
                 provider, status, created_at, last_activity_at, inactive_after_ms, expires_at, due_at,
                 continues, page_origin, language)
          SELECT $1, widgets.organization_id, widgets.id, widgets.campaign_id, campaigns.account_id,
                 'chat', $2, $3, $4, $4, $5, $6, $7, $8, $9, $10
          FROM widgets LEFT JOIN campaigns ON campaigns.id = widgets.campaign_id
-         WHERE widgets.id = $11",
+         WHERE widgets.id = $11 RETURNING {SESSION_COLUMNS}"
+    );
+    let stored = tx.first(
+        &sql,
         args![
-            session.id.as_str(),
-            session.provider.name(),
-            session.phase.name(),
-            session.created_at,
-            session.inactive_after_ms,
-            session.expires_at,
-            session.deadline().0,
-            session.continues.as_ref().map(SessionId::as_str),
+            new.id.as_str(),
+            new.provider.name(),
+            Phase::Pending.name(),
+            new.created_at,
+            new.inactive_after_ms,
+            new.expires_at,
+            due_at,
+            new.continues.as_ref().map(SessionId::as_str),
             &new.page_origin,
             new.language.as_ref(),
-            session.widget_id.as_str(),
+            new.widget_id.as_str(),
         ],
     )?;
-    if inserted == 0 {
-        return Ok(false);
-    }
+    let Some(session) = stored.as_ref().map(session).transpose()? else { return Ok(None) };
     for message in opening {
         insert_message(tx, &session.id, message, None)?;
     }
     let detail = json!({ "pageOrigin": new.page_origin, "continues": session.continues });
     timeline::note(tx, &session.id, session.created_at, "created", &detail)?;
-    Ok(true)
+    Ok(Some(session))
 }
 
 /// What was said in the sessions that `session` carries on, oldest first; finished messages only.
