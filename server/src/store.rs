@@ -36,6 +36,7 @@ pub use webhooks::{OutboxRepository, WebhookRepository};
 pub use widgets::{Declaration, NewOrganization, Seeded, WidgetRepository};
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use notice::NOTICES;
 use tokio::sync::broadcast;
 
@@ -78,6 +79,33 @@ impl StoreError {
 
 /// The result of every operation.
 pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// Resolves when what was decided is on the disk, or has come to nothing. Until then nobody outside
+/// may learn of it.
+pub struct Durable(pub(in crate::store) BoxFuture<'static, Result<()>>);
+
+impl Durable {
+    /// Waits for the disk.
+    ///
+    /// # Errors
+    /// The store's failure; nothing was stored then.
+    pub async fn wait(self) -> Result<()> {
+        self.0.await
+    }
+}
+
+impl Default for Durable {
+    /// What is durable already.
+    fn default() -> Self {
+        Self(Box::pin(std::future::ready(Ok(()))))
+    }
+}
+
+impl std::fmt::Debug for Durable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Durable")
+    }
+}
 
 /// Everything that is kept.
 #[async_trait]

@@ -68,14 +68,18 @@ impl Answer {
         }
     }
 
-    /// The question is stored: `attempt` is being written, from its start.
+    /// `attempt` is being written, from its start.
     pub fn begin(&self, attempt: u32, asked_at: u64) {
         self.update(|state| {
             state.text.clear();
             state.accepted.attempt = attempt;
             state.accepted.created_at = asked_at;
-            state.phase = Phase::Writing;
         });
+    }
+
+    /// The question is stored: from now on readers see what is written.
+    pub fn accept(&self) {
+        self.update(|state| state.phase = Phase::Writing);
     }
 
     /// The question was answered before: here is how.
@@ -303,6 +307,7 @@ mod tests {
         ) {
             let answer = Arc::new(Answer::starting("q".into(), "?".into()));
             answer.begin(1, 0);
+            answer.accept();
             let whole: String = pieces.concat();
             let lost_at = lost_at.index(pieces.len() + 1);
             let mut reader = block_on(answer.read(None)).unwrap();
@@ -331,6 +336,7 @@ mod tests {
         fn a_made_up_cursor_is_harmless(text in "\\PC{0,12}", attempt in 0_u32..3, offset: u32) {
             let answer = Arc::new(Answer::starting("q".into(), "?".into()));
             answer.begin(1, 0);
+            answer.accept();
             answer.push(&text);
             let mut reader = block_on(answer.read(Some(Cursor { attempt, offset }))).unwrap();
             let from = reader.accepted().offset as usize;
@@ -343,6 +349,7 @@ mod tests {
     async fn whoever_reads_while_it_is_written_anew_starts_anew() {
         let answer = Arc::new(Answer::starting("q".into(), "?".into()));
         answer.begin(1, 0);
+        answer.accept();
         answer.push("Half an ans");
         let mut reader = answer.read(None).await.unwrap();
         assert_eq!(reader.poll().unwrap().delta.unwrap().1, "Half an ans");
@@ -359,6 +366,7 @@ mod tests {
     async fn an_answer_is_abandoned_only_when_nobody_comes_back_in_time() {
         let answer = Arc::new(Answer::starting("q".into(), "?".into()));
         answer.begin(1, 0);
+        answer.accept();
         let reader = answer.read(None).await.unwrap();
         let grace = Duration::from_secs(5);
         let mut abandoned = Box::pin(answer.abandoned(grace));
@@ -370,6 +378,19 @@ mod tests {
         tokio::select! { () = &mut abandoned => panic!("is being read again"), () = within(60) => {} }
         drop(reader);
         tokio::time::timeout(Duration::from_secs(6), abandoned).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn nothing_is_shown_before_the_question_is_stored() {
+        let answer = Arc::new(Answer::starting("q".into(), "?".into()));
+        let mut reading = Box::pin(answer.read(None));
+        answer.begin(1, 0);
+        answer.push("Early");
+        let now = std::future::ready(());
+        tokio::select! { biased; _ = &mut reading => panic!("not stored"), () = now => {} }
+        assert_eq!(answer.so_far(), None);
+        answer.accept();
+        assert_eq!(reading.await.unwrap().poll().unwrap().delta.unwrap().1, "Early");
     }
 
     #[tokio::test]

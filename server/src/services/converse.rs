@@ -187,9 +187,8 @@ impl Converse {
         loop {
             let question = Question { now: self.clock.now_ms(), ..question.clone() };
             match self.store.append_question(question).await {
-                Ok(Appended::Write(order)) => {
-                    answer.begin(order.attempt, order.asked_at);
-                    self.write(&session, answer, *order, request_id).await;
+                Ok(Appended::Write(order, durable)) => {
+                    self.write(&session, answer, *order, durable, request_id).await;
                 }
                 Ok(Appended::Elsewhere { answer: stored, asked_at }) => {
                     let followed = self.follow(&session, answer, stored, asked_at, request_id);

@@ -1,6 +1,6 @@
 //! What is asked of the store about questions and answers.
 
-use super::Result;
+use super::{Durable, Result};
 use crate::domain::assistant::Assistant;
 use crate::domain::session::SessionRecord;
 use async_trait::async_trait;
@@ -9,10 +9,11 @@ use banter_shared::ids::{MessageId, SessionId};
 use banter_shared::message::{Message, MessageStatus, Source};
 
 /// A question that was accepted, or what there was instead.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub enum Appended {
-    /// The question is stored and its answer is waiting to be written.
-    Write(Box<AnswerOrder>),
+    /// The question is stored, or will be in a moment, and its answer is waiting to be written: the
+    /// assistant may be asked meanwhile, the visitor may not be told before it is durable.
+    Write(Box<AnswerOrder>, Durable),
     /// The question was stored before; here is its answer as far as it came.
     Existing {
         /// The answer.

@@ -26,7 +26,7 @@ impl Migration {
             Dialect::Sqlite => [
                 ("{BY_KEY}", " STRICT, WITHOUT ROWID"),
                 ("{STRICT}", " STRICT"),
-                ("{SERIAL}", "INTEGER PRIMARY KEY AUTOINCREMENT"),
+                ("{SERIAL}", "INTEGER PRIMARY KEY"),
                 ("{INT}", "INTEGER"),
                 ("{BYTES}", "BLOB"),
             ],

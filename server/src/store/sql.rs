@@ -25,7 +25,7 @@ mod widgets;
 
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
-use super::{Notice, Result, Store, StoreError};
+use super::{Durable, Notice, Result, Store, StoreError};
 use async_trait::async_trait;
 use tokio::sync::broadcast;
 
@@ -244,6 +244,22 @@ impl SqlStore {
         match &self.database {
             Database::Sqlite(sqlite) => sqlite.write(work).await,
             Database::Postgres(postgres) => postgres.write(work).await,
+        }
+    }
+
+    /// Runs `work` in a transaction and returns its result as soon as it is known: SQLite may still
+    /// be flushing it. PostgreSQL is asked to commit first, because there a transaction can lose a
+    /// race until it has.
+    async fn decide<T: Send + 'static>(
+        &self,
+        work: impl Fn(&mut dyn Transaction) -> Result<T> + Send + 'static,
+    ) -> Result<(T, Durable)> {
+        match &self.database {
+            Database::Sqlite(sqlite) => sqlite.decide(work).await,
+            Database::Postgres(postgres) => {
+                let value = postgres.write(work).await?;
+                Ok((value, Durable::default()))
+            }
         }
     }
 

@@ -11,7 +11,7 @@ mod transaction;
 mod writer;
 
 use super::sql::Transaction;
-use super::{Notice, Result};
+use super::{Durable, Notice, Result};
 use reader::Readers;
 use std::path::Path;
 use tokio::sync::broadcast;
@@ -41,6 +41,14 @@ impl Sqlite {
         work: impl FnOnce(&mut dyn Transaction) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         self.writer.write(work).await
+    }
+
+    /// See `SqlStore::decide`.
+    pub(super) async fn decide<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut dyn Transaction) -> Result<T> + Send + 'static,
+    ) -> Result<(T, Durable)> {
+        self.writer.decide(work).await
     }
 
     /// See `SqlStore::read`.

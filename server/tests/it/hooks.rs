@@ -11,7 +11,7 @@ const LOG: &str = "SELECT status || '|' || coalesce(end_reason, '') || '|' || co
     || coalesce(cost_source, '') || '|' || CASE WHEN finalized_at IS NULL THEN '0' ELSE '1' END || '|'
     || (SELECT count(*) FROM usage_records WHERE session_id = sessions.id) || '|'
     || (SELECT count(*) FROM session_events WHERE session_id = sessions.id AND kind = 'finalized')
-    || '|' || (SELECT count(*) FROM session_events WHERE session_id = sessions.id AND kind = 'activated')
+    || '|' || CASE WHEN active_at IS NULL THEN '0' ELSE '1' END
     FROM sessions";
 
 fn log(server: &Server) -> String {
@@ -187,7 +187,7 @@ async fn a_session_lives_as_its_provider_says() {
     assert_eq!(outcomes, ["applied 5", "finalized 1", "ignored 2"]);
     let kinds = server.rows("SELECT kind FROM session_events ORDER BY position");
     let kinds: Vec<_> = kinds.into_iter().flatten().flatten().collect();
-    assert_eq!(kinds[..4], ["created", "opened", "provider_event", "activated"]);
+    assert_eq!(kinds[..3], ["created", "opened", "provider_event"]);
     assert!(kinds.contains(&"ended".to_owned()));
 }
 

@@ -51,6 +51,7 @@ impl Converse {
             if stored.attempt != attempt {
                 attempt = stored.attempt;
                 answer.begin(attempt, asked_at);
+                answer.accept();
             }
             if let Some(more) = stored.text.strip_prefix(answer.text().as_str())
                 && !more.is_empty()

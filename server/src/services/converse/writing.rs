@@ -5,7 +5,7 @@ use super::{Converse, interrupted};
 use crate::domain::session::Happening;
 use crate::providers::{Ask, Delta, ModelError, Opening, ReplyStream};
 use crate::services::answer::Answer;
-use crate::store::{AnswerEnd, AnswerKey, AnswerOrder};
+use crate::store::{AnswerEnd, AnswerKey, AnswerOrder, Durable};
 use banter_engine::turn::{Speaker, Turn};
 use banter_engine::variables::Variables;
 use banter_shared::error::{ErrorBody, codes};
@@ -49,22 +49,46 @@ impl Stop {
 }
 
 impl Converse {
-    /// Has `answer` written and stored. The readers learn of its end only when that is durable.
+    /// Has `answer` written and stored. The assistant is asked while the question is on its way to the
+    /// disk; the readers learn of either's beginning, and of the answer's end, only when that is
+    /// durable.
     pub(super) async fn write(
         &self,
         session: &SessionId,
         answer: &Answer,
         order: AnswerOrder,
+        durable: Durable,
         request_id: &str,
     ) {
         let asked = Instant::now();
+        answer.begin(order.attempt, order.asked_at);
         let key = AnswerKey {
             session: session.clone(),
             id: order.answer_id.clone(),
             attempt: order.attempt,
         };
         let mut sources = Vec::new();
-        let stop = self.asked(&key, answer, &order, &mut sources).await;
+        let mut durable = std::pin::pin!(durable.wait());
+        let stop = {
+            let mut asking = std::pin::pin!(self.asked(&key, answer, &order, &mut sources));
+            tokio::select! {
+                biased;
+                stored = &mut durable => match stored {
+                    Ok(()) => {
+                        answer.accept();
+                        asking.await
+                    }
+                    Err(error) => return answer.refuse(error.into()),
+                },
+                stop = &mut asking => {
+                    if let Err(error) = durable.await {
+                        return answer.refuse(error.into());
+                    }
+                    answer.accept();
+                    stop
+                }
+            }
+        };
         metrics::counter!("banter_answers_total", "outcome" => stop.name()).increment(1);
         metrics::histogram!("banter_answer_seconds").record(asked.elapsed().as_secs_f64());
         if let Stop::Failed(error) = &stop {

@@ -1,7 +1,9 @@
 //! Answers while they are written, and how they ended.
 
-use super::super::{AnswerEnd, AnswerKey, Appended, MessageRepository, Notice, Question, Result};
-use super::lifecycle::happen;
+use super::super::{
+    AnswerEnd, AnswerKey, Appended, MessageRepository, Notice, Question, Result, StoreError,
+};
+use super::lifecycle::{Counted, happen_and_count};
 use super::messages::{append, created};
 use super::nodes::is_alive;
 use super::rows::{find_message, lock_session, status_name, to_json};
@@ -15,7 +17,12 @@ use banter_shared::message::{Message, MessageStatus};
 impl MessageRepository for SqlStore {
     async fn append_question(&self, question: Question) -> Result<Appended> {
         let node = self.node.clone();
-        self.write(move |tx| append(tx, &question, &node)).await
+        let (mut decided, durable) = self.decide(move |tx| append(tx, &question, &node)).await?;
+        match &mut decided {
+            Appended::Write(_, until) => *until = durable,
+            _ => durable.wait().await?,
+        }
+        Ok(decided)
     }
 
     async fn checkpoint_answer(&self, answer: AnswerKey, text: String) -> Result<bool> {
@@ -85,15 +92,14 @@ fn finish(
     if written == 0 {
         return Ok(false);
     }
-    happen(tx, &mut session, Happening::Answered, end.now)?;
-    if end.status == MessageStatus::Complete {
-        tx.execute(
-            "UPDATE sessions SET assistant_messages = assistant_messages + 1 WHERE id = $1",
-            args![answer.session.as_str()],
-        )?;
-        if let Some((message, _)) = find_message(tx, &answer.session, &answer.id)? {
-            created(tx, &session, &message, end.now)?;
-        }
+    let is_complete = end.status == MessageStatus::Complete;
+    let counted = Counted { questions: 0, answers: is_complete.into() };
+    happen_and_count(tx, &mut session, Happening::Answered, counted, end.now)?;
+    if is_complete {
+        created(tx, &session, &answer.id, answer.attempt, end.now, |tx| {
+            let stored = find_message(tx, &answer.session, &answer.id)?;
+            stored.map(|(message, _)| message).ok_or(StoreError::Column(0))
+        })?;
     }
     tx.notify(Notice::Wrote(answer.session.clone()))?;
     Ok(true)

@@ -80,7 +80,8 @@ pub(super) fn finalize(
         "units": counted.units, "unit": counted.unit.name(), "rate": counted.rate.to_string(),
         "rounding": counted.rounding.to_string(), "minutes": minutes, "cost": cost,
     });
-    outbox::emit(tx, &session.organization, "usage.recorded", session.id.as_str(), now, &data)?;
+    let key = session.id.as_str();
+    outbox::emit(tx, &session.organization, "usage.recorded", key, now, |_| Ok(data))?;
     Ok(true)
 }
 

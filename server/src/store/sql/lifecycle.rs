@@ -1,10 +1,19 @@
 //! What follows from a change of a session: its row, its timeline, what others are told.
 
 use super::super::{Notice, Result};
-use super::{Transaction, args, outbox, provider_events, timeline};
+use super::{Transaction, Value, args, outbox, provider_events, timeline};
 use crate::domain::session::{Change, Happening, Phase, SessionRecord};
 use banter_shared::session::EndReason;
 use serde_json::json;
+
+/// What was said with what happened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counted {
+    /// New questions.
+    pub(super) questions: u32,
+    /// Complete answers.
+    pub(super) answers: u32,
+}
 
 /// Applies what happened to a session whose row this transaction has locked, and writes it down.
 pub(super) fn happen(
@@ -13,12 +22,23 @@ pub(super) fn happen(
     happening: Happening,
     now: u64,
 ) -> Result<Change> {
+    happen_and_count(tx, session, happening, Counted::default(), now)
+}
+
+/// The same where something was said.
+pub(super) fn happen_and_count(
+    tx: &mut dyn Transaction,
+    session: &mut SessionRecord,
+    happening: Happening,
+    counted: Counted,
+    now: u64,
+) -> Result<Change> {
     let before = session.clone();
     let change = session.apply(happening, now);
-    if *session == before {
+    if *session == before && counted == Counted::default() {
         return Ok(change);
     }
-    save(tx, session, now)?;
+    save(tx, &before, session, counted, now)?;
     let id = &session.id;
     if let (Some(leaving), true) = (session.leaving, session.leaving != before.leaving) {
         let detail = json!({ "reason": leaving.reason.name(), "dueAt": leaving.due_at });
@@ -32,12 +52,12 @@ pub(super) fn happen(
         timeline::note(tx, id, now, "opened", &detail)?;
     }
     if change == Change::Activated {
-        timeline::note(tx, id, now, "activated", &json!({}))?;
         let data = json!({
             "sessionId": id, "widgetId": session.widget_id, "provider": session.provider.name(),
             "createdAt": session.created_at, "startedAt": now,
         });
-        outbox::emit(tx, &session.organization, "session.started", id.as_str(), now, &data)?;
+        let key = id.as_str();
+        outbox::emit(tx, &session.organization, "session.started", key, now, |_| Ok(data))?;
     }
     if let (Change::Ended, Some((at, reason))) = (change, session.ended) {
         ended(tx, session, at, reason, now)?;
@@ -66,41 +86,110 @@ fn ended(
         "startedAt": session.active_at, "endedAt": at, "endReason": reason.name(),
         "durationMs": at.saturating_sub(session.created_at),
     });
-    outbox::emit(tx, &session.organization, "session.ended", session.id.as_str(), now, &data)?;
+    let key = session.id.as_str();
+    outbox::emit(tx, &session.organization, "session.ended", key, now, |_| Ok(data))?;
     tx.notify(Notice::Ended(session.id.clone()))
 }
 
-/// Writes a session's row.
-fn save(tx: &mut dyn Transaction, session: &SessionRecord, now: u64) -> Result<()> {
-    let due_at = session.ended.is_none().then(|| session.deadline().0);
-    // Ending is a state to get out of: somebody has to tell the provider. An ended session has to be
-    // finalised.
-    let to_attend = match session.phase {
+/// Writes when to look again at a session that goes on.
+pub(super) fn look_later(tx: &mut dyn Transaction, session: &SessionRecord) -> Result<()> {
+    tx.execute(
+        "UPDATE sessions SET due_at = $2 WHERE id = $1",
+        args![session.id.as_str(), session.deadline().0],
+    )?;
+    Ok(())
+}
+
+/// Writes what changed of a session's row, and only that: an index is written anew when a column of
+/// its is named, and each is a page that every visitor waits for.
+fn save(
+    tx: &mut dyn Transaction,
+    before: &SessionRecord,
+    session: &SessionRecord,
+    counted: Counted,
+    now: u64,
+) -> Result<()> {
+    let mut row = Columns::of(session.id.as_str());
+    let phase_changed = session.phase != before.phase;
+    if phase_changed {
+        row.set("status", session.phase.name());
+        // What failed while the provider was to be told says nothing about what is next.
+        row.set("attempts", 0_u32);
+        if needs_attention(session) || needs_attention(before) {
+            row.set("attend_at", needs_attention(session).then_some(now));
+        }
+    }
+    if session.active_at != before.active_at {
+        row.set("active_at", session.active_at);
+    }
+    if session.last_activity_at != before.last_activity_at {
+        row.set("last_activity_at", session.last_activity_at);
+    }
+    if session.leaving != before.leaving {
+        row.set("leave_at", session.leaving.map(|leaving| leaving.due_at));
+        row.set("leave_reason", session.leaving.map(|leaving| leaving.reason.name()));
+    }
+    if session.ended != before.ended {
+        row.set("ended_at", session.ended.map(|(at, _)| at));
+        row.set("end_reason", session.ended.map(|(_, reason)| reason.name()));
+    }
+    if session.provider_session != before.provider_session {
+        row.set("provider_session", session.provider_session.as_ref());
+    }
+    // A deadline that moves on is not written: with every message it does, and what is looked at too
+    // early is looked at again (see `look_later`).
+    let due = |session: &SessionRecord| session.ended.is_none().then(|| session.deadline().0);
+    let (due_at, was_due_at) = (due(session), due(before));
+    if due_at.is_none() != was_due_at.is_none() || due_at < was_due_at {
+        row.set("due_at", due_at);
+    }
+    for (column, count) in
+        [("visitor_messages", counted.questions), ("assistant_messages", counted.answers)]
+    {
+        if count > 0 {
+            row.add(column, count);
+        }
+    }
+    row.update(tx)
+}
+
+/// Ending is a state to get out of: somebody has to tell the provider. An ended session has to be
+/// finalised.
+fn needs_attention(session: &SessionRecord) -> bool {
+    match session.phase {
         Phase::Ending => true,
         Phase::Ended => session.finalized_at.is_none(),
         Phase::Pending | Phase::Active => false,
-    };
-    let attend_at = to_attend.then_some(now);
-    tx.execute(
-        "UPDATE sessions SET status = $2, active_at = $3, last_activity_at = $4, leave_at = $5,
-                leave_reason = $6, ended_at = $7, end_reason = $8, provider_session = $9,
-                due_at = $10, attend_at = $11,
-                -- What failed while the provider was to be told says nothing about what is next.
-                attempts = CASE WHEN status = $2 THEN attempts ELSE 0 END
-         WHERE id = $1",
-        args![
-            session.id.as_str(),
-            session.phase.name(),
-            session.active_at,
-            session.last_activity_at,
-            session.leaving.map(|leaving| leaving.due_at),
-            session.leaving.map(|leaving| leaving.reason.name()),
-            session.ended.map(|(at, _)| at),
-            session.ended.map(|(_, reason)| reason.name()),
-            session.provider_session.as_ref(),
-            due_at,
-            attend_at,
-        ],
-    )?;
-    Ok(())
+    }
+}
+
+/// The columns of a session's row that are to be written.
+struct Columns {
+    sql: String,
+    values: Vec<Value>,
+}
+
+impl Columns {
+    fn of(session: &str) -> Self {
+        Self { sql: String::new(), values: vec![session.into()] }
+    }
+
+    fn set(&mut self, column: &str, value: impl Into<Value>) {
+        self.values.push(value.into());
+        let separator = if self.sql.is_empty() { "" } else { ", " };
+        self.sql.push_str(&format!("{separator}{column} = ${}", self.values.len()));
+    }
+
+    fn add(&mut self, column: &str, count: u32) {
+        self.set(column, count);
+        self.sql.push_str(&format!(" + {column}"));
+    }
+
+    fn update(self, tx: &mut dyn Transaction) -> Result<()> {
+        if !self.sql.is_empty() {
+            let sql = format!("UPDATE sessions SET {} WHERE id = $1", self.sql);
+            tx.execute(&sql, &self.values)?;
+        }
+        Ok(())
+    }
 }

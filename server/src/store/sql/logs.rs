@@ -11,6 +11,7 @@ use banter_shared::ids::{SessionId, WidgetId};
 use banter_shared::message::Message;
 use banter_shared::owner::log::{Log, LogStatus, TimelineEvent, Usage};
 use banter_shared::session::EndReason;
+use serde_json::json;
 
 /// Sessions with what a log adds to them; [`log`] reads its columns.
 const LOGS: &str = "SELECT sessions.id, sessions.status, sessions.end_reason, sessions.channel,
@@ -75,11 +76,9 @@ impl LogRepository for SqlStore {
             query.and(&format!("sessions.id = {wanted}"));
             let sql = format!("{LOGS}{FROM}{}", query.sql);
             let Some(row) = tx.first(&sql, &query.values)? else { return Ok(None) };
-            Ok(Some(WholeLog {
-                log: log(&row)?,
-                messages: messages(tx, &id)?,
-                timeline: timeline(tx, &id)?,
-            }))
+            let log = log(&row)?;
+            let (messages, timeline) = (messages(tx, &id)?, timeline(tx, &log)?);
+            Ok(Some(WholeLog { log, messages, timeline }))
         })
         .await
     }
@@ -284,17 +283,27 @@ fn remove(tx: &mut dyn Transaction, session: &str) -> Result<u64> {
     tx.execute("DELETE FROM sessions WHERE id = $1", args![session])
 }
 
-fn timeline(tx: &mut dyn Transaction, session: &SessionId) -> Result<Vec<TimelineEvent>> {
-    tx.query(
-        "SELECT at, kind, detail FROM session_events WHERE session_id = $1 ORDER BY position",
-        args![session.as_str()],
-    )?
-    .iter()
-    .map(|row| {
-        let detail = from_json("event of a timeline", &row.text(2)?)?;
-        Ok(TimelineEvent { at: row.number(0)?, kind: row.text(1)?, detail })
-    })
-    .collect()
+/// What happened to a session, in the order in which it was written down. That it became active is
+/// no event of its own: its row says it, and a visitor waits for whatever is written then.
+fn timeline(tx: &mut dyn Transaction, log: &Log) -> Result<Vec<TimelineEvent>> {
+    let mut events = tx
+        .query(
+            "SELECT at, kind, detail FROM session_events
+             WHERE session_id = $1 AND kind <> 'activated' ORDER BY position",
+            args![log.id.as_str()],
+        )?
+        .iter()
+        .map(|row| {
+            let detail = from_json("event of a timeline", &row.text(2)?)?;
+            Ok(TimelineEvent { at: row.number(0)?, kind: row.text(1)?, detail })
+        })
+        .collect::<Result<Vec<_>>>()?;
+    if let Some(at) = log.active_at {
+        let place = events.iter().position(|event| event.at > at).unwrap_or(events.len());
+        let activated = TimelineEvent { at, kind: "activated".to_owned(), detail: json!({}) };
+        events.insert(place, activated);
+    }
+    Ok(events)
 }
 
 /// Reads a row of [`LOGS`].

@@ -1,16 +1,34 @@
 //! Questions: each stored once, whatever happens.
+//!
+//! Every visitor waits for this transaction, so it reads what there is in two queries, a session
+//! and what was said in it, decides, and writes no more rows and indexes than it must.
 
-use super::super::{AnswerOrder, Appended, Question, Result};
-use super::lifecycle::happen;
+use super::super::{AnswerOrder, Appended, Durable, Question, Result};
+use super::lifecycle::{Counted, happen_and_count};
 use super::nodes::is_alive;
-use super::rows::{find_message, from_json, insert_message, lock_session, messages};
-use super::sessions::{assistant_of, earlier};
-use super::{Transaction, args, outbox};
+use super::rows::{from_json, insert_messages, lock_session_and, said};
+use super::sessions::{ASSISTANT, earlier};
+use super::{Row, Transaction, args, outbox};
 use crate::domain::conversation::{Repeat, repeat};
 use crate::domain::session::{Happening, SessionRecord};
 use banter_shared::ids::MessageId;
 use banter_shared::message::{Message, MessageStatus, Role, answer_id};
 use serde_json::json;
+
+/// A session that takes a question: everything the decision needs.
+struct Asked {
+    session: SessionRecord,
+    questions: u32,
+    assistant: Option<String>,
+    /// What was said, oldest first, each with the server that writes it.
+    said: Vec<(Message, Option<String>)>,
+}
+
+impl Asked {
+    fn find(&self, id: &MessageId) -> Option<&(Message, Option<String>)> {
+        self.said.iter().find(|(message, _)| message.id == *id)
+    }
+}
 
 /// Stores a question once and prepares its answer; everything is decided inside the transaction.
 pub(super) fn append(
@@ -18,120 +36,136 @@ pub(super) fn append(
     question: &Question,
     node: &str,
 ) -> Result<Appended> {
-    let Some(mut session) = lock_session(tx, &question.session)? else {
+    let columns = format!(", visitor_messages, {ASSISTANT}");
+    let read = |row: &Row, at: usize| Ok((row.small(at)?, row.optional_text(at + 1)?));
+    let Some((session, (questions, assistant))) =
+        lock_session_and(tx, &question.session, &columns, read)?
+    else {
         return Ok(Appended::NoSession);
     };
+    let said = said(tx, &question.session)?;
+    let mut asked = Asked { session, questions, assistant, said };
     let answer_id = answer_id(&question.id);
-    let stored = find_message(tx, &question.session, &question.id)?;
-    let (attempt, asked_at) = if let Some((stored, _)) = stored {
+    let (attempt, asked_at) = if let Some((stored, _)) = asked.find(&question.id) {
         // Whoever guesses an id of ours, e.g. the first message's, has found no question.
-        let Some((answer, writer)) = find_message(tx, &question.session, &answer_id)? else {
+        let Some((answer, writer)) = asked.find(&answer_id) else {
             return Ok(Appended::Conflict);
         };
-        let elsewhere = writer.filter(|writer| writer != node);
+        let elsewhere = writer.as_ref().filter(|writer| *writer != node);
         let elsewhere = elsewhere.filter(|_| answer.status == MessageStatus::Streaming);
-        let orphaned = match &elsewhere {
+        let orphaned = match elsewhere {
             Some(writer) => !is_alive(tx, writer, question.now)?,
             None => false,
         };
+        let (asked_at, answer) = (stored.created_at, answer.clone());
         // A dead server's answer is asked for anew without anybody having to say so.
         match repeat(&stored.text, &answer, &question.text, question.retry || orphaned) {
             Repeat::Conflict => return Ok(Appended::Conflict),
             _ if elsewhere.is_some() && !orphaned => {
-                return Ok(Appended::Elsewhere { answer, asked_at: stored.created_at });
+                return Ok(Appended::Elsewhere { answer, asked_at });
             }
-            Repeat::Resume => {
-                return Ok(Appended::Existing { answer, asked_at: stored.created_at });
-            }
+            Repeat::Resume => return Ok(Appended::Existing { answer, asked_at }),
             Repeat::Retry => {}
         }
-        if session.end_at(question.now).is_some() {
+        if asked.session.end_at(question.now).is_some() {
             return Ok(Appended::Ended);
         }
-        happen(tx, &mut session, Happening::Spoke, question.now)?;
+        spoke(tx, &mut asked.session, 0, question.now)?;
         tx.execute(
             "UPDATE messages SET text = '', status = 'streaming', sources = '[]', error = NULL,
                     attempt = attempt + 1, writer = $3
              WHERE session_id = $1 AND id = $2",
             args![question.session.as_str(), answer_id.as_str(), node],
         )?;
-        (answer.attempt + 1, stored.created_at)
+        (answer.attempt + 1, asked_at)
     } else {
-        if session.end_at(question.now).is_some() {
+        if asked.session.end_at(question.now).is_some() {
             return Ok(Appended::Ended);
         }
-        if let Some(refusal) = refuse_new(tx, question, node)? {
+        if let Some(refusal) = refuse_new(tx, &mut asked, question, node)? {
             return Ok(refusal);
         }
-        happen(tx, &mut session, Happening::Spoke, question.now)?;
-        insert_pair(tx, &session, question, &answer_id, node)?;
+        spoke(tx, &mut asked.session, 1, question.now)?;
+        insert_pair(tx, &mut asked, question, &answer_id, node)?;
         (1, question.now)
     };
-    order(tx, session, answer_id, attempt, asked_at).map(|order| Appended::Write(Box::new(order)))
+    let order = order(tx, asked, answer_id, attempt, asked_at)?;
+    Ok(Appended::Write(Box::new(order), Durable::default()))
+}
+
+fn spoke(
+    tx: &mut dyn Transaction,
+    session: &mut SessionRecord,
+    questions: u32,
+    now: u64,
+) -> Result<()> {
+    let counted = Counted { questions, answers: 0 };
+    happen_and_count(tx, session, Happening::Spoke, counted, now).map(drop)
 }
 
 /// Why a question that was not stored before is not taken, if it is not.
 fn refuse_new(
     tx: &mut dyn Transaction,
+    asked: &mut Asked,
     question: &Question,
     node: &str,
 ) -> Result<Option<Appended>> {
-    let session = question.session.as_str();
-    let row = tx.first(
-        "SELECT (SELECT visitor_messages FROM sessions WHERE id = $1),
-                (SELECT min(writer) FROM messages
-                 WHERE session_id = $1 AND status = 'streaming' AND writer <> $2)",
-        args![session, node],
-    )?;
-    let Some(row) = row else { return Ok(Some(Appended::NoSession)) };
-    if row.small(0)? >= question.max_questions {
+    if asked.questions >= question.max_questions {
         return Ok(Some(Appended::Full));
     }
-    match row.optional_text(1)? {
-        Some(writer) if is_alive(tx, &writer, question.now)? => Ok(Some(Appended::Busy)),
-        Some(_) => {
-            tx.execute(
-                "UPDATE messages SET status = 'interrupted'
-                 WHERE session_id = $1 AND status = 'streaming'",
-                args![session],
-            )?;
-            Ok(None)
-        }
-        None => Ok(None),
+    // What this server writes itself has been refused before it came here.
+    let is_elsewhere = |(message, writer): &(Message, Option<String>)| {
+        message.status == MessageStatus::Streaming && writer.as_ref().is_some_and(|by| by != node)
+    };
+    let Some((_, Some(writer))) = asked.said.iter().find(|said| is_elsewhere(said)) else {
+        return Ok(None);
+    };
+    if is_alive(tx, writer, question.now)? {
+        return Ok(Some(Appended::Busy));
     }
+    tx.execute(
+        "UPDATE messages SET status = 'interrupted' WHERE session_id = $1 AND status = 'streaming'",
+        args![question.session.as_str()],
+    )?;
+    for (message, _) in &mut asked.said {
+        if message.status == MessageStatus::Streaming {
+            message.status = MessageStatus::Interrupted;
+        }
+    }
+    Ok(None)
 }
 
 fn order(
     tx: &mut dyn Transaction,
-    session: SessionRecord,
+    asked: Asked,
     answer_id: MessageId,
     attempt: u32,
     asked_at: u64,
 ) -> Result<AnswerOrder> {
-    let said = messages(tx, &session.id)?;
-    let is_first = !said.iter().any(|message| {
+    let Asked { session, assistant, said, .. } = asked;
+    let is_first = !said.iter().any(|(message, _)| {
         message.role == Role::Assistant
             && message.attempt > 0
             && message.id.as_str() != "first"
             && message.status == MessageStatus::Complete
     });
     // A retry may come after later questions; what they and their answers say is not part of it.
+    let said = said.into_iter().map(|(message, _)| message);
     let mut history = earlier(tx, &session)?;
-    history.extend(said.into_iter().take_while(|message| message.id != answer_id));
-    let definition = assistant_of(tx, session.id.as_str())?.unwrap_or_default();
-    let assistant = from_json("assistant", &definition)?;
+    history.extend(said.take_while(|message| message.id != answer_id));
+    let assistant = from_json("assistant", &assistant.unwrap_or_default())?;
     Ok(AnswerOrder { session, history, is_first, assistant, answer_id, attempt, asked_at })
 }
 
 /// The question, and its answer's place right behind it.
 fn insert_pair(
     tx: &mut dyn Transaction,
-    session: &SessionRecord,
+    asked: &mut Asked,
     question: &Question,
     answer_id: &MessageId,
     node: &str,
 ) -> Result<()> {
-    let asked = Message {
+    let message = Message {
         id: question.id.clone(),
         role: Role::Visitor,
         text: question.text.clone(),
@@ -147,27 +181,27 @@ fn insert_pair(
         text: String::new(),
         status: MessageStatus::Streaming,
         attempt: 1,
-        ..asked.clone()
+        ..message.clone()
     };
-    insert_message(tx, &question.session, &asked, None)?;
-    insert_message(tx, &question.session, &answer, Some(node))?;
-    tx.execute(
-        "UPDATE sessions SET visitor_messages = visitor_messages + 1 WHERE id = $1",
-        args![question.session.as_str()],
-    )?;
-    created(tx, session, &asked, question.now)
+    insert_messages(tx, &question.session, &[(&message, None), (&answer, Some(node))])?;
+    created(tx, &asked.session, &message.id, 0, question.now, |_| Ok(message.clone()))?;
+    asked.said.push((message, None));
+    Ok(())
 }
 
-/// Tells of a message that is there to stay.
+/// Tells of a message that is there to stay; it is read only when somebody wants to know.
 pub(super) fn created(
     tx: &mut dyn Transaction,
     session: &SessionRecord,
-    message: &Message,
+    message: &MessageId,
+    attempt: u32,
     now: u64,
+    read: impl FnOnce(&mut dyn Transaction) -> Result<Message>,
 ) -> Result<()> {
-    let data = json!({
-        "sessionId": session.id, "widgetId": session.widget_id, "message": message,
-    });
-    let key = format!("{}/{}/{}", session.id, message.id, message.attempt);
-    outbox::emit(tx, &session.organization, "message.created", &key, now, &data)
+    let key = format!("{}/{message}/{attempt}", session.id);
+    outbox::emit(tx, &session.organization, "message.created", &key, now, |tx| {
+        Ok(json!({
+            "sessionId": session.id, "widgetId": session.widget_id, "message": read(tx)?,
+        }))
+    })
 }

@@ -8,39 +8,57 @@ use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
 /// Puts `event` into the outbox of every endpoint of the organization that asked for it. `key` names
-/// what happened, so that the same thing is told once however often it is written. If `data` has a
-/// `sessionId`, the message goes when that session is deleted.
+/// what happened, so that the same thing is told once however often it is written. `data` is made
+/// only if somebody asked. If it has a `sessionId`, the message goes when that session is deleted.
 pub(super) fn emit(
     tx: &mut dyn Transaction,
     organization: &str,
     event: &str,
     key: &str,
     now: u64,
-    data: &Json,
+    data: impl FnOnce(&mut dyn Transaction) -> Result<Json>,
 ) -> Result<()> {
+    let endpoints = wanting(tx, organization, event)?;
+    if endpoints.is_empty() {
+        return Ok(());
+    }
+    let data = data(tx)?;
+    let body = payload(event, now, &data)?;
+    let session = data["sessionId"].as_str();
+    for endpoint in &endpoints {
+        tx.execute(
+            "INSERT INTO outbox
+                    (id, organization_id, endpoint_id, session_id, event, payload, created_at, next_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $7) ON CONFLICT (id) DO NOTHING",
+            args![
+                message_id(endpoint, event, key),
+                organization,
+                endpoint,
+                session,
+                event,
+                &body,
+                now,
+            ],
+        )?;
+    }
+    tx.notify(Notice::Outbox)
+}
+
+/// The endpoints of the organization that asked for `event`.
+fn wanting(tx: &mut dyn Transaction, organization: &str, event: &str) -> Result<Vec<String>> {
     let endpoints = tx.query(
         "SELECT id, events FROM webhook_endpoints
          WHERE organization_id = $1 AND disabled_at IS NULL",
         args![organization],
     )?;
-    let body = payload(event, now, data)?;
-    let session = data["sessionId"].as_str();
-    let mut waits = false;
+    let mut wanting = Vec::new();
     for endpoint in &endpoints {
         let wanted: Vec<String> = from_json("list of events", &endpoint.text(1)?)?;
-        if !wanted.iter().any(|wanted| wanted == event) {
-            continue;
+        if wanted.iter().any(|wanted| wanted == event) {
+            wanting.push(endpoint.text(0)?);
         }
-        let id = endpoint.text(0)?;
-        tx.execute(
-            "INSERT INTO outbox
-                    (id, organization_id, endpoint_id, session_id, event, payload, created_at, next_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $7) ON CONFLICT (id) DO NOTHING",
-            args![message_id(&id, event, key), organization, id, session, event, &body, now],
-        )?;
-        waits = true;
     }
-    if waits { tx.notify(Notice::Outbox) } else { Ok(()) }
+    Ok(wanting)
 }
 
 /// The body of a message, exactly as it will be signed and sent. Its instant is RFC 3339, as Standard

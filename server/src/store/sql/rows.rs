@@ -1,7 +1,7 @@
 //! Rows to domain and back: the names under which enums are stored, and JSON columns.
 
 use super::super::{Result, StoreError};
-use super::{Row, Transaction, args};
+use super::{Row, Transaction, Value, args};
 use crate::domain::provider::ProviderName;
 use crate::domain::session::{Leaving, Phase, SessionRecord};
 use banter_shared::ids::{MessageId, SessionId, WidgetId};
@@ -36,6 +36,17 @@ pub(super) fn messages(tx: &mut dyn Transaction, session: &SessionId) -> Result<
     tx.query(&sql, args![session.as_str()])?.iter().map(message).collect()
 }
 
+/// Every message of a session, oldest first, each with the server that writes it.
+pub(super) fn said(
+    tx: &mut dyn Transaction,
+    session: &SessionId,
+) -> Result<Vec<(Message, Option<String>)>> {
+    let sql = format!(
+        "SELECT {MESSAGE_COLUMNS}, writer FROM messages WHERE session_id = $1 ORDER BY position"
+    );
+    tx.query(&sql, args![session.as_str()])?.iter().map(message_and_writer).collect()
+}
+
 /// One message of a session, and the server that writes it.
 pub(super) fn find_message(
     tx: &mut dyn Transaction,
@@ -45,22 +56,30 @@ pub(super) fn find_message(
     let sql =
         format!("SELECT {MESSAGE_COLUMNS}, writer FROM messages WHERE session_id = $1 AND id = $2");
     let row = tx.first(&sql, args![session.as_str(), id.as_str()])?;
-    row.map(|row| Ok((message(&row)?, row.optional_text(8)?))).transpose()
+    row.as_ref().map(message_and_writer).transpose()
 }
 
-/// Stores a message at the end of its session.
-pub(super) fn insert_message(
+fn message_and_writer(row: &Row) -> Result<(Message, Option<String>)> {
+    Ok((message(row)?, row.optional_text(8)?))
+}
+
+/// Stores messages at the end of their session, each with the server that writes it.
+pub(super) fn insert_messages(
     tx: &mut dyn Transaction,
     session: &SessionId,
-    message: &Message,
-    writer: Option<&str>,
+    new: &[(&Message, Option<&str>)],
 ) -> Result<()> {
-    let error = message.error.as_ref().map(to_json).transpose()?;
-    tx.execute(
-        "INSERT INTO messages (session_id, id, role, text, status, attempt, created_at, sources, error, writer)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        args![
-            session.as_str(),
+    if new.is_empty() {
+        return Ok(());
+    }
+    let mut sql = "INSERT INTO messages (session_id, id, role, text, status, attempt, created_at,
+                          sources, error, writer) VALUES "
+        .to_owned();
+    let mut values = vec![Value::from(session.as_str())];
+    for (number, (message, writer)) in new.iter().enumerate() {
+        let error = message.error.as_ref().map(to_json).transpose()?;
+        sql.push_str(if number == 0 { "($1" } else { ", ($1" });
+        for own in args![
             message.id.as_str(),
             role_name(message.role),
             &message.text,
@@ -69,9 +88,14 @@ pub(super) fn insert_message(
             message.created_at,
             to_json(&message.sources)?,
             error,
-            writer,
-        ],
-    )?;
+            *writer,
+        ] {
+            values.push(own.clone());
+            sql.push_str(&format!(", ${}", values.len()));
+        }
+        sql.push(')');
+    }
+    tx.execute(&sql, &values)?;
     Ok(())
 }
 
@@ -82,6 +106,9 @@ pub(super) const SESSION_COLUMNS: &str =
      sessions.last_activity_at, sessions.inactive_after_ms, sessions.expires_at,
      sessions.leave_at, sessions.leave_reason, sessions.ended_at, sessions.end_reason,
      sessions.continues, sessions.finalized_at";
+
+/// How many columns those are.
+const SESSION_WIDTH: usize = 17;
 
 /// Reads one session from a row of [`SESSION_COLUMNS`].
 pub(super) fn session(row: &Row) -> Result<SessionRecord> {
@@ -129,11 +156,24 @@ pub(super) fn lock_session(
     tx: &mut dyn Transaction,
     id: &SessionId,
 ) -> Result<Option<SessionRecord>> {
+    let locked = lock_session_and(tx, id, "", |_, _| Ok(()))?;
+    Ok(locked.map(|(session, ())| session))
+}
+
+/// The same, and what `columns` say besides; `read` takes them from the row, counted from the
+/// number it is given.
+pub(super) fn lock_session_and<T>(
+    tx: &mut dyn Transaction,
+    id: &SessionId,
+    columns: &str,
+    read: impl FnOnce(&Row, usize) -> Result<T>,
+) -> Result<Option<(SessionRecord, T)>> {
     let sql = format!(
-        "SELECT {SESSION_COLUMNS} FROM sessions WHERE id = $1{}",
+        "SELECT {SESSION_COLUMNS}{columns} FROM sessions WHERE id = $1{}",
         tx.dialect().for_update()
     );
-    tx.first(&sql, args![id.as_str()])?.as_ref().map(session).transpose()
+    let row = tx.first(&sql, args![id.as_str()])?;
+    row.map(|row| Ok((session(&row)?, read(&row, SESSION_WIDTH)?))).transpose()
 }
 
 /// A value as a JSON column holds it.

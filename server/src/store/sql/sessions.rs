@@ -1,9 +1,9 @@
 //! Conversations: opened, read, ended.
 
 use super::super::{Conversation, NewSession, Result, SessionRepository, ToClose};
-use super::lifecycle::happen;
+use super::lifecycle::{happen, look_later};
 use super::rows::{
-    SESSION_COLUMNS, find_session, from_json, insert_message, lock_session, messages, session,
+    SESSION_COLUMNS, find_session, from_json, insert_messages, lock_session, messages, session,
 };
 use super::{SqlStore, Transaction, args, timeline};
 use crate::domain::session::{Change, Happening, Phase, SessionRecord, runs_out};
@@ -66,7 +66,11 @@ impl SessionRepository for SqlStore {
             );
             let due = tx.query(&sql, args![now, limit])?;
             for row in &due {
-                happen(tx, &mut session(row)?, Happening::Tick, now)?;
+                let mut session = session(row)?;
+                happen(tx, &mut session, Happening::Tick, now)?;
+                if session.ended.is_none() {
+                    look_later(tx, &session)?;
+                }
             }
             Ok(due.len())
         })
@@ -103,16 +107,16 @@ impl SessionRepository for SqlStore {
     }
 }
 
+/// A session's column, as it were: the definition of the assistant that answers its chats.
+pub(super) const ASSISTANT: &str = "(SELECT assistants.definition FROM widgets JOIN assistants
+     ON assistants.id = coalesce(widgets.chat_assistant_id, widgets.assistant_id)
+     WHERE widgets.id = sessions.widget_id)";
+
 /// The definition of the assistant that answers a session's chats.
 pub(super) fn assistant_of(tx: &mut dyn Transaction, session: &str) -> Result<Option<String>> {
-    let row = tx.first(
-        "SELECT assistants.definition FROM sessions
-         JOIN widgets ON widgets.id = sessions.widget_id
-         JOIN assistants ON assistants.id = coalesce(widgets.chat_assistant_id, widgets.assistant_id)
-         WHERE sessions.id = $1",
-        args![session],
-    )?;
-    row.map(|row| row.text(0)).transpose()
+    let sql = format!("SELECT {ASSISTANT} FROM sessions WHERE id = $1");
+    let row = tx.first(&sql, args![session])?;
+    row.map_or(Ok(None), |row| row.optional_text(0))
 }
 
 fn create(
@@ -147,9 +151,8 @@ fn create(
         ],
     )?;
     let Some(session) = stored.as_ref().map(session).transpose()? else { return Ok(None) };
-    for message in opening {
-        insert_message(tx, &session.id, message, None)?;
-    }
+    let opening: Vec<_> = opening.iter().map(|message| (message, None)).collect();
+    insert_messages(tx, &session.id, &opening)?;
     let detail = json!({ "pageOrigin": new.page_origin, "continues": session.continues });
     timeline::note(tx, &session.id, session.created_at, "created", &detail)?;
     Ok(Some(session))

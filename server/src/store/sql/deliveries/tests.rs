@@ -153,7 +153,7 @@ async fn an_event_is_told_once_and_deleted_with_its_session() {
     let (store, _folder) = store(&["a"]).await;
     let tell = |id: &'static str, event: &'static str| {
         store.write(move |tx| {
-            outbox::emit(tx, "o", event, id, 10, &json!({ "sessionId": id, "said": "much" }))
+            outbox::emit(tx, "o", event, id, 10, |_| Ok(json!({ "sessionId": id, "said": "much" })))
         })
     };
     for id in ["s1", "s2"] {
