@@ -1,10 +1,11 @@
 //! What happens to a message.
 //!
-//! A question is stored before anything is asked, and asked once however often it is sent: all
-//! requests with the same id meet at one [`Answer`]. Writing it is a task of its own, so that a
-//! visitor who reloads the page finds it going on, and one who leaves for good cancels it.
+//! A question is stored before its visitor sees anything of an answer, and asked once however often
+//! it is sent: all requests with the same id meet at one [`Answer`]. Writing it is a task of its own,
+//! so that a visitor who reloads the page finds it going on, and one who leaves for good cancels it.
 
 mod following;
+mod joining;
 mod live;
 mod writing;
 

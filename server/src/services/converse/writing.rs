@@ -1,9 +1,10 @@
 //! Writing one answer: from the provider's stream into the [`Answer`] that visitors read, and into
 //! the store, until it is complete, fails, is cancelled or abandoned.
 
+use super::joining::Joining;
 use super::{Converse, interrupted};
 use crate::domain::session::Happening;
-use crate::providers::{Ask, Delta, ModelError, Opening, ReplyStream};
+use crate::providers::{Ask, Delta, ModelError, Opening};
 use crate::services::answer::Answer;
 use crate::store::{AnswerEnd, AnswerKey, AnswerOrder, Durable};
 use banter_engine::turn::{Speaker, Turn};
@@ -12,9 +13,6 @@ use banter_shared::error::{ErrorBody, codes};
 use banter_shared::ids::SessionId;
 use banter_shared::message::{Message, MessageStatus, Role, Source};
 use banter_shared::stream::StreamEvent;
-use futures_util::StreamExt as _;
-use std::future::poll_fn;
-use std::task::Poll;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
@@ -197,14 +195,12 @@ impl Converse {
             is_first: order.is_first || at.is_new,
             variables: &Variables::default(),
         };
-        let mut stream = self.provider.reply(&order.assistant, ask);
+        let mut stream = Joining::new(self.provider.reply(&order.assistant, ask));
         let mut cancelled = std::pin::pin!(answer.cancelled());
         let mut abandoned = std::pin::pin!(answer.abandoned(self.abandon_after));
         let mut followed = std::pin::pin!(answer.followed());
         let (mut first, mut is_followed, mut is_stored) = (true, false, true);
         let mut stored_at = asked;
-        // What came right behind the last text, taken out of the stream with it.
-        let mut following = None;
         loop {
             let next = tokio::select! {
                 biased;
@@ -222,7 +218,7 @@ impl Converse {
                     is_stored = true;
                     continue;
                 }
-                next = next(&mut following, &mut stream) => next,
+                next = stream.next() => next,
             };
             match next {
                 None => return Stop::Complete,
@@ -235,7 +231,7 @@ impl Converse {
                         .increment(usage.completion_tokens.into());
                 }
                 Some(Ok(Delta::Text(mut text))) => {
-                    following = join_ready(&mut stream, &mut text).await;
+                    stream.join(&mut text).await;
                     if std::mem::take(&mut first) {
                         metrics::histogram!("banter_first_token_seconds")
                             .record(asked.elapsed().as_secs_f64());
@@ -250,52 +246,13 @@ impl Converse {
             }
         }
     }
-}
 
-impl Converse {
     /// Stores what there is. What a crash would cost is bounded by this; a failure here costs nothing
     /// yet, and the end of the answer will report it.
     async fn checkpoint(&self, key: &AnswerKey, answer: &Answer, stored_at: &mut Instant) {
         *stored_at = Instant::now();
         let _ = self.store.checkpoint_answer(key.clone(), answer.text()).await;
     }
-}
-
-/// How much text is joined at most before it goes on, in bytes.
-const MAX_JOINED: usize = 16 * 1024;
-
-/// What comes next of an answer, `None` at its end.
-type Next = Option<Result<Delta, ModelError>>;
-
-/// What was taken out before, or the next of the stream.
-async fn next(following: &mut Option<Next>, stream: &mut ReplyStream) -> Next {
-    match following.take() {
-        Some(next) => next,
-        None => stream.next().await,
-    }
-}
-
-/// Joins to `text` the text that is there already: an upstream's connection hands over one piece at
-/// a time, and a burst of fifty would be fifty writes to each reader. The upstream's task gets two
-/// turns to hand over more before the text goes on; when nothing waits that takes microseconds.
-/// Returns what came behind the text, if something did.
-async fn join_ready(stream: &mut ReplyStream, text: &mut String) -> Option<Next> {
-    let mut turns = 0;
-    while turns < 2 && text.len() < MAX_JOINED {
-        let polled = poll_fn(|context| Poll::Ready(stream.as_mut().poll_next(context))).await;
-        match polled {
-            Poll::Ready(Some(Ok(Delta::Text(more)))) => {
-                text.push_str(&more);
-                turns = 0;
-            }
-            Poll::Ready(other) => return Some(other),
-            Poll::Pending => {
-                tokio::task::yield_now().await;
-                turns += 1;
-            }
-        }
-    }
-    None
 }
 
 /// The conversation as the model is told it: what was interrupted is what was said.
