@@ -8,8 +8,9 @@ use std::time::Duration;
 /// How we name ourselves to other servers unless configured otherwise.
 pub const USER_AGENT: &str = concat!("Banter/", env!("CARGO_PKG_VERSION"));
 
-/// Idle connections kept per host, ready for the next question without a new handshake.
-const POOL_PER_HOST: usize = 32;
+/// Idle connections kept per host, ready for the next question without a new handshake: as many as
+/// answers are written at a time on a busy day, or each of a wave pays for a handshake.
+const POOL_PER_HOST: usize = 256;
 /// How long an idle connection is kept; below the 60 s after which many servers close theirs.
 const POOL_IDLE: Duration = Duration::from_secs(50);
 

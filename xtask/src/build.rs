@@ -43,6 +43,16 @@ pub(crate) enum Profile {
     Dev,
 }
 
+impl Profile {
+    /// Cargo's profile of programs that xtask runs, and the folder it puts them in.
+    pub(crate) fn of_programs(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Release => ("demo", "demo"),
+            Self::Dev => ("dev", "debug"),
+        }
+    }
+}
+
 /// `cargo xtask build`.
 ///
 /// # Errors

@@ -68,17 +68,17 @@ pub(crate) fn run(workspace: &Workspace, options: &RunOptions) -> Result<()> {
 pub(crate) fn build_server(workspace: &Workspace, profile: Profile) -> Result<()> {
     let log = workspace.log("server");
     process::start_log(&log)?;
+    let (cargo_profile, _) = profile.of_programs();
     let mut cargo = Tool::Cargo.command();
-    cargo.args(["build", "-p", "banter-server"]).current_dir(&workspace.root);
-    if profile == Profile::Release {
-        cargo.arg("--release");
-    }
+    cargo
+        .args(["build", "-p", "banter-server", "--profile", cargo_profile])
+        .current_dir(&workspace.root);
     process::logged(&mut cargo, &log)
 }
 
 /// Where [`build_server`] puts the program.
 pub(crate) fn server_program(workspace: &Workspace, profile: Profile) -> PathBuf {
-    let directory = if profile == Profile::Release { "release" } else { "debug" };
+    let (_, directory) = profile.of_programs();
     workspace.target.join(directory).join(format!("banter{}", env::consts::EXE_SUFFIX))
 }
 

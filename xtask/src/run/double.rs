@@ -25,17 +25,17 @@ const WEBHOOK_PATH: &str = "double-webhook-path";
 pub(crate) fn build(workspace: &Workspace, profile: Profile) -> Result<()> {
     let log = workspace.log("vapi-double");
     process::start_log(&log)?;
+    let (cargo_profile, _) = profile.of_programs();
     let mut cargo = Tool::Cargo.command();
-    cargo.args(["build", "-p", "vapi-double"]).current_dir(&workspace.root);
-    if profile == Profile::Release {
-        cargo.arg("--release");
-    }
+    cargo
+        .args(["build", "-p", "vapi-double", "--profile", cargo_profile])
+        .current_dir(&workspace.root);
     process::logged(&mut cargo, &log)
 }
 
 /// Where [`build`] puts the program.
 pub(crate) fn program(workspace: &Workspace, profile: Profile) -> PathBuf {
-    let directory = if profile == Profile::Release { "release" } else { "debug" };
+    let (_, directory) = profile.of_programs();
     workspace.target.join(directory).join(format!("vapi-double{}", env::consts::EXE_SUFFIX))
 }
 

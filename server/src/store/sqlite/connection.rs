@@ -3,6 +3,7 @@
 use super::super::migrations::MIGRATIONS;
 use super::super::sql::Dialect;
 use super::super::{Result, StoreError};
+use rusqlite::config::DbConfig;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
@@ -30,6 +31,9 @@ fn configure(connection: &Connection) -> Result<()> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(256);
+    // A plan follows from the statement, not from what is bound to it, or some are made anew each
+    // time.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     lower_every_letter(connection)
 }
 
