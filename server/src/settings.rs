@@ -9,7 +9,7 @@ use crate::domain::webhook_auth::Credential;
 use crate::domain::widget::WidgetSettings;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -310,6 +310,9 @@ impl Settings {
         let webhooks = self.vapi.webhooks.values().map(|credential| credential.secret().clone());
         let models = self.engine.connections.values().map(|connection| connection.api_key.clone());
         let vapi = self.vapi.connections.values().map(|connection| connection.api_key.clone());
-        webhooks.chain(models).chain(vapi).collect()
+        let path = SecretString::from(self.vapi.webhook_path.clone());
+        let database = url::Url::parse(self.data.url.expose_secret()).ok();
+        let password = database.and_then(|url| url.password().map(SecretString::from));
+        webhooks.chain(models).chain(vapi).chain([path]).chain(password).collect()
     }
 }

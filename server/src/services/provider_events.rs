@@ -4,7 +4,7 @@
 use super::Refusal;
 use crate::clock::{Clock, IdSource};
 use crate::domain::minutes::Rule;
-use crate::domain::provider_event::parse;
+use crate::domain::provider_event::{ProviderEvent, parse};
 use crate::domain::redaction::Redactor;
 use crate::domain::webhook_auth::{Delivery, Verifier};
 use crate::store::{Delivered, NewProviderEvent, Outcome, Store, StoreError, WebhookTarget};
@@ -71,7 +71,7 @@ impl ProviderEvents {
             .record_event(NewProviderEvent {
                 target,
                 digest: hex(&Sha256::digest(delivery.body)),
-                event,
+                event: self.clean(event),
                 body: self.redactor.json(&body),
                 now,
                 new_session: self.ids.next().into(),
@@ -91,6 +91,20 @@ impl ProviderEvents {
                 .increment(1);
         }
         Ok(())
+    }
+
+    /// An event without secrets in what it calls things: its owner chose those names, and they are
+    /// shown in timelines.
+    fn clean(&self, event: ProviderEvent) -> ProviderEvent {
+        let text = |text: String| self.redactor.text(&text);
+        ProviderEvent {
+            name: text(event.name),
+            // Masked, it would be the id of many sessions.
+            provider_session: event.provider_session.filter(|id| self.redactor.text(id) == *id),
+            session_name: event.session_name.map(text),
+            chat: event.chat.map(text),
+            ..event
+        }
     }
 }
 

@@ -96,12 +96,14 @@ fn looks_like_key(word: &str) -> bool {
     let twilio = lower.len() == 34
         && TWILIO.iter().any(|prefix| lower.starts_with(prefix))
         && lower[2..].bytes().all(|b| b.is_ascii_hexdigit());
-    // Behind a slash or an at sign as well: a key in an address.
+    // Behind a slash or an at sign as well: a key in an address. To the word's end, for a key in
+    // base64 may have slashes of its own.
+    let starts = lower.match_indices(['/', '@']).map(|(at, _)| at + 1);
     twilio
-        || lower.split(['/', '@']).any(|part| {
+        || std::iter::once(0).chain(starts).any(|start| {
             // As in `**key**`.
-            let part = part.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
-            part.len() >= MIN_KEY && PREFIXES.iter().any(|prefix| part.starts_with(prefix))
+            let key = lower[start..].trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
+            key.len() >= MIN_KEY && PREFIXES.iter().any(|prefix| key.starts_with(prefix))
         })
 }
 
@@ -158,6 +160,7 @@ mod tests {
             ("http://u:p@h/x", "http://#@h/x"),
             ("mail fern@example.com", "mail fern@example.com"),
             ("**sk-abcdef0123456**", "#"),
+            ("whsec_iI+jq/9IanPhwErj", "#"),
             ("a -----BEGIN X-----\nabc", "a #"),
             ("Authorization is https://h/sk-abcdef0123456", "Authorization is https:#"),
         ] {
