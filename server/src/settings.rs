@@ -270,9 +270,10 @@ pub struct Overrides {
 /// Why the server will not start with these settings.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// A file is missing, a value has the wrong type, a setting does not exist.
-    #[error("{0}")]
-    Unreadable(Box<figment::Error>),
+    /// A file is missing, a value has the wrong type, a setting does not exist. Each with its place and
+    /// without its value, which may be a secret, and this goes to the log.
+    #[error("{}", .0.join("\n"))]
+    Unreadable(Vec<String>),
     /// Everything can be read and something must not be.
     #[error("these settings are refused:\n{}", .0.iter().map(|f| format!("  - {f}\n")).collect::<String>())]
     Refused(Vec<String>),
@@ -298,8 +299,9 @@ impl Settings {
         if let Some(data) = &overrides.data {
             figment = figment.merge(Serialized::default("data.directory", data));
         }
-        let settings: Self =
-            figment.extract().map_err(|error| SettingsError::Unreadable(Box::new(error)))?;
+        let settings: Self = figment
+            .extract()
+            .map_err(|error| SettingsError::Unreadable(faults::unreadable(error)))?;
         let faults = faults::faults(&settings);
         if faults.is_empty() { Ok(settings) } else { Err(SettingsError::Refused(faults)) }
     }

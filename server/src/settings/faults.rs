@@ -8,6 +8,7 @@ use crate::domain::webhook_url::AllowedHosts;
 use banter_engine::assistant::ModelChoice;
 use banter_shared::ids::is_valid_id;
 use banter_shared::owner::export::ExportFormat;
+use figment::error::{Actual, Kind};
 use secrecy::{ExposeSecret as _, SecretString};
 
 /// Every reason not to start, empty when there is none.
@@ -22,6 +23,40 @@ pub(super) fn faults(settings: &Settings) -> Vec<String> {
     campaigns(settings, &mut faults);
     widgets(settings, &mut faults);
     faults
+}
+
+/// Why settings cannot be read, without the values that figment and the TOML reader would quote.
+pub(super) fn unreadable(error: figment::Error) -> Vec<String> {
+    let errors = error.into_iter().map(|mut error| {
+        error.kind = match error.kind {
+            Kind::InvalidType(actual, expected) => {
+                Kind::InvalidType(Actual::Other(kind_of(&actual)), expected)
+            }
+            Kind::Message(text) => {
+                let kept: Vec<_> = text.lines().filter(|line| !is_source(line)).collect();
+                Kind::Message(kept.join(": "))
+            }
+            other => other,
+        };
+        error.to_string()
+    });
+    errors.collect()
+}
+
+/// What a value is, instead of the value.
+fn kind_of(actual: &Actual) -> String {
+    match actual {
+        Actual::Unsigned(_) | Actual::Signed(_) | Actual::Float(_) => "a number".into(),
+        Actual::Char(_) | Actual::Str(_) => "a string".into(),
+        Actual::Bytes(_) => "bytes".into(),
+        other => other.to_string(),
+    }
+}
+
+/// Whether a line shows a line of the file: `12 | api_key = "…"`.
+fn is_source(line: &str) -> bool {
+    let number = line.split_once('|').map(|(number, _)| number.trim());
+    number.is_some_and(|number| number.bytes().all(|b| b.is_ascii_digit()))
 }
 
 fn vapi_webhooks(settings: &Settings, faults: &mut Vec<String>) {
