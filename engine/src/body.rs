@@ -24,8 +24,8 @@ enum Kind {
 pub enum Rest {
     /// Nothing that was not handed over before.
     Nothing,
-    /// The last event, which no empty line followed.
-    Event(Event),
+    /// The data of the last event, which no empty line followed.
+    Event(String),
     /// The document.
     Json(Vec<u8>),
 }
@@ -47,7 +47,7 @@ impl Body {
     ///
     /// # Errors
     /// [`ModelError::TooLong`] when the body, or one event of it, exceeds the limit.
-    pub fn push(&mut self, bytes: &[u8], take: impl FnMut(Event)) -> Result<(), ModelError> {
+    pub fn push(&mut self, bytes: &[u8], take: impl FnMut(Event<'_>)) -> Result<(), ModelError> {
         self.received = self.received.saturating_add(bytes.len());
         if self.received > self.limit {
             return Err(ModelError::TooLong);
@@ -69,7 +69,11 @@ impl Body {
         match self.kind {
             Kind::Unknown => Rest::Nothing,
             Kind::Json(json) => Rest::Json(json),
-            Kind::Events(decoder) => decoder.finish().map_or(Rest::Nothing, Rest::Event),
+            Kind::Events(decoder) => {
+                let mut rest = Rest::Nothing;
+                decoder.finish(|event| rest = Rest::Event(event.data.to_owned()));
+                rest
+            }
         }
     }
 

@@ -6,15 +6,17 @@
 //! [`Decoder::finish`], because some model servers forget the last newline; and a line is bounded,
 //! because what comes in from the network is.
 
-/// One decoded event.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Event {
+use std::borrow::Cow;
+
+/// One decoded event; it lives as long as the call that hands it over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event<'a> {
     /// The last `id` seen on the stream up to this event; empty when there was none.
-    pub id: String,
+    pub id: &'a str,
     /// The `event` field; empty means `message`.
-    pub event: String,
+    pub event: &'a str,
     /// All `data` lines, joined by newlines.
-    pub data: String,
+    pub data: &'a str,
 }
 
 /// An event was longer than the decoder's bound; the stream cannot be trusted any further.
@@ -22,10 +24,16 @@ pub struct Event {
 pub struct TooLong;
 
 /// Turns bytes, in pieces of any size, into events.
+///
+/// A model's stream is thousands of small events, so a line is read where it lies, only one that a
+/// piece cuts is kept, and what an event is made of is used again for the next.
 #[derive(Debug)]
 pub struct Decoder {
+    /// The beginning of a line whose end has not come.
     line: Vec<u8>,
-    current: Event,
+    id: String,
+    event: String,
+    data: String,
     has_data: bool,
     after_cr: bool,
     started: bool,
@@ -38,7 +46,9 @@ impl Decoder {
     pub fn new(limit: usize) -> Self {
         Self {
             line: Vec::new(),
-            current: Event::default(),
+            id: String::new(),
+            event: String::new(),
+            data: String::new(),
             has_data: false,
             after_cr: false,
             started: false,
@@ -50,80 +60,94 @@ impl Decoder {
     ///
     /// # Errors
     /// [`TooLong`] when one event exceeds the limit; nothing more can be read then.
-    pub fn push(&mut self, bytes: &[u8], mut sink: impl FnMut(Event)) -> Result<(), TooLong> {
-        for &byte in bytes {
-            let follows_cr = std::mem::take(&mut self.after_cr);
-            match byte {
-                // CR LF is one line end; the CR has ended the line already.
-                b'\n' if follows_cr => {}
-                b'\n' | b'\r' => {
-                    self.after_cr = byte == b'\r';
-                    if let Some(event) = self.end_line() {
-                        sink(event);
-                    }
-                }
-                _ => {
-                    if self.line.len() + self.current.data.len() >= self.limit {
-                        return Err(TooLong);
-                    }
-                    self.line.push(byte);
-                }
+    pub fn push(&mut self, bytes: &[u8], mut sink: impl FnMut(Event<'_>)) -> Result<(), TooLong> {
+        let mut rest = bytes;
+        while let Some((first, after)) = rest.split_first() {
+            // CR LF is one line end; the CR has ended the line already.
+            if std::mem::take(&mut self.after_cr) && *first == b'\n' {
+                rest = after;
+                continue;
             }
+            let (part, end) = rest.split_at(line_length(rest));
+            let length = self.line.len() + part.len();
+            if length > 0 && length + self.data.len() > self.limit {
+                return Err(TooLong);
+            }
+            if end.is_empty() || !self.line.is_empty() {
+                self.line.extend_from_slice(part);
+            }
+            let Some((end, after)) = end.split_first() else { break };
+            self.after_cr = *end == b'\r';
+            rest = after;
+            let mut kept = std::mem::take(&mut self.line);
+            let line = if kept.is_empty() { part } else { &kept };
+            if self.end_line(line) {
+                self.end_event(&mut sink);
+            }
+            // Keep the line's buffer: a stream has thousands of lines.
+            kept.clear();
+            self.line = kept;
         }
         Ok(())
     }
 
-    /// The connection is closed: the event that was waiting for its blank line, if any.
-    #[must_use]
-    pub fn finish(mut self) -> Option<Event> {
-        if !self.line.is_empty() {
-            self.end_line();
-        }
-        self.end_event()
+    /// The connection is closed: hands over the event that was waiting for its blank line, if any.
+    pub fn finish(mut self, sink: impl FnMut(Event<'_>)) {
+        let line = std::mem::take(&mut self.line);
+        self.end_line(&line);
+        self.end_event(sink);
     }
 
-    fn end_line(&mut self) -> Option<Event> {
-        let line = std::mem::take(&mut self.line);
-        let mut text = String::from_utf8_lossy(&line);
-        if !self.started {
-            self.started = true;
-            if let Some(rest) = text.strip_prefix('\u{feff}') {
-                text = rest.to_owned().into();
-            }
+    /// Takes a line; whether it is blank and so ends the event.
+    fn end_line(&mut self, line: &[u8]) -> bool {
+        let line = text(line);
+        let mut line = line.as_ref();
+        if !std::mem::replace(&mut self.started, true) {
+            line = line.strip_prefix('\u{feff}').unwrap_or(line);
         }
-        if text.is_empty() {
-            return self.end_event();
+        if line.is_empty() {
+            return true;
         }
-        let (field, value) = match text.split_once(':') {
-            Some((field, value)) => (field, value.strip_prefix(' ').unwrap_or(value)),
-            None => (text.as_ref(), ""),
-        };
+        let (field, value) = line.split_once(':').unwrap_or((line, ""));
+        let value = value.strip_prefix(' ').unwrap_or(value);
         match field {
             "data" => {
-                if self.has_data {
-                    self.current.data.push('\n');
+                if std::mem::replace(&mut self.has_data, true) {
+                    self.data.push('\n');
                 }
-                self.has_data = true;
-                self.current.data.push_str(value);
+                self.data.push_str(value);
             }
-            "event" => value.clone_into(&mut self.current.event),
-            "id" if !value.contains('\0') => value.clone_into(&mut self.current.id),
+            "event" => value.clone_into(&mut self.event),
+            "id" if !value.contains('\0') => value.clone_into(&mut self.id),
             _ => {}
         }
-        // Keep the line's buffer: a stream has thousands of lines.
-        let mut line = line;
-        line.clear();
-        self.line = line;
-        None
+        false
     }
 
-    fn end_event(&mut self) -> Option<Event> {
-        let event = Event {
-            id: self.current.id.clone(),
-            event: std::mem::take(&mut self.current.event),
-            data: std::mem::take(&mut self.current.data),
-        };
-        std::mem::take(&mut self.has_data).then_some(event)
+    fn end_event(&mut self, mut sink: impl FnMut(Event<'_>)) {
+        if std::mem::take(&mut self.has_data) {
+            sink(Event { id: &self.id, event: &self.event, data: &self.data });
+        }
+        self.event.clear();
+        self.data.clear();
+    }
+}
+
+/// How many bytes stand before the next line end, or all.
+fn line_length(bytes: &[u8]) -> usize {
+    let is_end = |byte: u8| byte == b'\n' || byte == b'\r';
+    // Without a way out in its middle, a block is compared in a few steps and not byte by byte.
+    let is_clear = |block: &&[u8; 32]| !block.iter().fold(false, |any, &byte| any | is_end(byte));
+    let clear = bytes.as_chunks().0.iter().take_while(is_clear).count() * 32;
+    clear + bytes.iter().skip(clear).take_while(|&&byte| !is_end(byte)).count()
+}
+
+/// What is not UTF-8 becomes replacement characters, as the standard wants.
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    // Looks at eight bytes at a time where `from_utf8_lossy` looks at one.
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(bytes),
     }
 }
 
@@ -152,23 +176,70 @@ mod tests {
     use super::{Decoder, Event, TooLong, encode};
     use proptest::prelude::*;
 
-    fn decode(pieces: &[&[u8]]) -> Vec<Event> {
-        let mut decoder = Decoder::new(1 << 20);
+    /// Id, name and data of an event, kept.
+    type Kept = (String, String, String);
+
+    /// The events of all pieces, or those before the one that was too long.
+    fn decode_within(limit: usize, pieces: &[&[u8]]) -> (Vec<Kept>, Result<(), TooLong>) {
+        let mut decoder = Decoder::new(limit);
         let mut events = Vec::new();
-        for piece in pieces {
-            decoder.push(piece, |event| events.push(event)).unwrap();
+        let mut keep = |got: Event<'_>| events.push(event(got.id, got.event, got.data));
+        let pushed = pieces.iter().try_for_each(|piece| decoder.push(piece, &mut keep));
+        if pushed.is_ok() {
+            decoder.finish(keep);
         }
-        events.extend(decoder.finish());
+        (events, pushed)
+    }
+
+    fn decode(pieces: &[&[u8]]) -> Vec<Kept> {
+        let (events, pushed) = decode_within(1 << 20, pieces);
+        assert_eq!(pushed, Ok(()));
         events
     }
 
-    fn event(id: &str, name: &str, data: &str) -> Event {
-        Event { id: id.into(), event: name.into(), data: data.into() }
+    fn event(id: &str, name: &str, data: &str) -> Kept {
+        (id.into(), name.into(), data.into())
+    }
+
+    fn cut(bytes: &[u8], lengths: impl IntoIterator<Item = usize>) -> Vec<&[u8]> {
+        let mut rest = bytes;
+        let mut pieces = Vec::new();
+        for length in lengths {
+            let (head, tail) = rest.split_at(length.min(rest.len()));
+            pieces.push(head);
+            rest = tail;
+        }
+        pieces.push(rest);
+        pieces
+    }
+
+    /// Bytes of which many mean something to a decoder.
+    fn stream() -> impl Strategy<Value = Vec<u8>> {
+        let word = prop::sample::select(vec![
+            "data",
+            "event",
+            "id",
+            ":",
+            ": ",
+            "\n",
+            "\r",
+            "\r\n",
+            "\n\n",
+            "\0",
+            "\u{feff}",
+            "ä",
+            "data: longer than a block of bytes that is compared at once\n",
+        ]);
+        let piece = prop_oneof![
+            4 => word.prop_map(|word| word.as_bytes().to_vec()),
+            1 => prop::collection::vec(any::<u8>(), 0..4),
+        ];
+        prop::collection::vec(piece, 0..80).prop_map(|pieces| pieces.concat())
     }
 
     #[test]
     fn the_standards_own_examples() {
-        let cases: &[(&str, Vec<Event>)] = &[
+        let cases: &[(&str, Vec<Kept>)] = &[
             ("data: YHOO\ndata: +2\ndata: 10\n\n", vec![event("", "", "YHOO\n+2\n10")]),
             (
                 ": test stream\n\ndata: first event\nid: 1\n\ndata:second event\nid\n\ndata:  third event\n\n",
@@ -191,7 +262,7 @@ mod tests {
 
     #[test]
     fn line_ends_bom_comments_unknown_fields_and_a_missing_last_newline() {
-        let cases: &[(&str, Vec<Event>)] = &[
+        let cases: &[(&str, Vec<Kept>)] = &[
             (
                 "data: a\r\n\r\ndata: b\r\rdata: c\n\n",
                 vec![event("", "", "a"), event("", "", "b"), event("", "", "c")],
@@ -231,24 +302,28 @@ mod tests {
                 if !id.is_empty() {
                     last_id = id;
                 }
-                expected.push(Event { id: last_id.clone(), event: name, data });
+                expected.push((last_id.clone(), name, data));
             }
-            let mut rest = wire.as_bytes();
-            let mut pieces = Vec::new();
-            for cut in cuts {
-                let (head, tail) = rest.split_at(cut.min(rest.len()));
-                pieces.push(head);
-                rest = tail;
+            prop_assert_eq!(decode(&cut(wire.as_bytes(), cuts)), expected);
+        }
+
+        #[test]
+        fn where_bytes_are_cut_changes_nothing(
+            bytes in stream(),
+            cuts in prop::collection::vec(0_usize..9, 0..200),
+            limit in 0_usize..120,
+        ) {
+            let pieces = cut(&bytes, cuts);
+            for limit in [limit, 1 << 20] {
+                prop_assert_eq!(decode_within(limit, &pieces), decode_within(limit, &[&bytes]));
             }
-            pieces.push(rest);
-            prop_assert_eq!(decode(&pieces), expected);
         }
 
         #[test]
         fn no_bytes_panic_the_decoder(bytes: Vec<u8>) {
             let mut decoder = Decoder::new(64);
             let _ = decoder.push(&bytes, |_| {});
-            let _ = decoder.finish();
+            decoder.finish(|_| {});
         }
     }
 }

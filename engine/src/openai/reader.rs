@@ -8,7 +8,6 @@
 use super::wire::Chunk;
 use crate::body::{Body, Rest};
 use crate::model::{ModelError, Usage};
-use banter_shared::sse::Event;
 
 /// How far the answer has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +62,8 @@ impl AnswerReader {
     pub(super) fn push(&mut self, bytes: &[u8]) -> String {
         let mut text = String::new();
         let answer = &mut self.answer;
-        if let Err(error) = self.body.push(bytes, |event| answer.take_event(&event, &mut text)) {
+        if let Err(error) = self.body.push(bytes, |event| answer.take_event(event.data, &mut text))
+        {
             answer.fail(error);
         }
         text
@@ -77,7 +77,7 @@ impl AnswerReader {
         match body.finish() {
             Rest::Nothing => {}
             Rest::Json(json) => answer.take_whole(&json, &mut text),
-            Rest::Event(event) => answer.take_event(&event, &mut text),
+            Rest::Event(data) => answer.take_event(&data, &mut text),
         }
         let outcome = match answer.progress {
             Progress::Finished | Progress::Marked if answer.has_text => Ok(answer.usage),
@@ -93,11 +93,11 @@ impl AnswerReader {
 }
 
 impl Answer {
-    fn take_event(&mut self, event: &Event, text: &mut String) {
+    fn take_event(&mut self, data: &str, text: &mut String) {
         if matches!(self.progress, Progress::Marked | Progress::Failed) {
             return;
         }
-        let data = event.data.trim();
+        let data = data.trim();
         if data == "[DONE]" {
             self.has_chunks = true;
             self.progress = Progress::Marked;

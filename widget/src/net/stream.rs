@@ -38,7 +38,7 @@ pub async fn read(
         heard();
         let mut grew = false;
         let pushed = decoder.push(&bytes.to_vec(), |event| {
-            if let Some(event) = json::read(&event.data, read_event) {
+            if let Some(event) = json::read(event.data, read_event) {
                 grew |= matches!(event, StreamEvent::Delta(_));
                 sink(event);
             }

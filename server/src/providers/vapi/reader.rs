@@ -8,7 +8,6 @@
 use super::failure::message_of;
 use crate::providers::ModelError;
 use banter_engine::body::{Body, Rest};
-use banter_shared::sse::Event;
 use serde_json::Value;
 
 /// How far the answer has come.
@@ -60,7 +59,8 @@ impl Reader {
     pub(super) fn push(&mut self, bytes: &[u8]) -> String {
         let mut text = String::new();
         let answer = &mut self.answer;
-        if let Err(error) = self.body.push(bytes, |event| answer.take_event(&event, &mut text)) {
+        if let Err(error) = self.body.push(bytes, |event| answer.take_event(event.data, &mut text))
+        {
             answer.fail(error);
         }
         text
@@ -74,7 +74,7 @@ impl Reader {
         match body.finish() {
             Rest::Nothing => {}
             Rest::Json(json) => answer.take_whole(&json, &mut text),
-            Rest::Event(event) => answer.take_event(&event, &mut text),
+            Rest::Event(data) => answer.take_event(&data, &mut text),
         }
         let outcome = match answer.error {
             Some(error) => Err(error),
@@ -89,11 +89,11 @@ impl Reader {
 }
 
 impl Answer {
-    fn take_event(&mut self, event: &Event, text: &mut String) {
+    fn take_event(&mut self, data: &str, text: &mut String) {
         if self.progress != Progress::Reading {
             return;
         }
-        let data = event.data.trim();
+        let data = data.trim();
         if data == "[DONE]" {
             self.has_events = true;
             self.progress = Progress::Marked;

@@ -125,7 +125,8 @@ async fn session(response: Response) -> Session {
 pub(crate) struct Stream {
     response: Response,
     decoder: Option<Decoder>,
-    waiting: VecDeque<Event>,
+    /// Id and data of the events that are here.
+    waiting: VecDeque<(String, String)>,
     /// The id of the last event that had one.
     pub(crate) last_id: String,
 }
@@ -145,13 +146,14 @@ impl Stream {
     /// The next event, or `None` at the end of the stream.
     pub(crate) async fn next(&mut self) -> Option<StreamEvent> {
         loop {
-            if let Some(event) = self.waiting.pop_front() {
-                self.last_id.clone_from(&event.id);
-                return Some(serde_json::from_str(&event.data).unwrap());
+            if let Some((id, data)) = self.waiting.pop_front() {
+                self.last_id = id;
+                return Some(serde_json::from_str(&data).unwrap());
             }
             let chunk = self.response.chunk().await.ok().flatten()?;
             let waiting = &mut self.waiting;
-            self.decoder.as_mut()?.push(&chunk, |event| waiting.push_back(event)).unwrap();
+            let keep = |event: Event<'_>| waiting.push_back((event.id.into(), event.data.into()));
+            self.decoder.as_mut()?.push(&chunk, keep).unwrap();
         }
     }
 
