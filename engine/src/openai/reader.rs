@@ -111,7 +111,7 @@ impl Answer {
 
     /// One JSON object instead of a stream.
     fn take_whole(&mut self, json: &[u8], text: &mut String) {
-        match serde_json::from_slice::<Chunk>(json) {
+        match serde_json::from_slice::<Chunk<'_>>(json) {
             Ok(chunk) if chunk.is_known() => {
                 self.take_chunk(&chunk, text);
                 // It is whole whether or not it gives a reason for ending.
@@ -125,7 +125,7 @@ impl Answer {
         }
     }
 
-    fn take_chunk(&mut self, chunk: &Chunk, text: &mut String) {
+    fn take_chunk(&mut self, chunk: &Chunk<'_>, text: &mut String) {
         self.has_chunks |= chunk.is_known();
         if let Some(error) = chunk.error() {
             return self.fail(error);

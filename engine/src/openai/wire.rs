@@ -1,10 +1,16 @@
 //! The JSON of the chat completions protocol: what we send, all of it, and what we read, as little
 //! of it as possible.
+//!
+//! An answer is hundreds of chunks of which each says a word, so a chunk borrows from its bytes and
+//! allocates only for text that has escapes, and for what is rare.
 
 use crate::model::{ModelError, Prompt, Usage};
 use crate::turn::{Speaker, Turn};
-use serde::de::IgnoredAny;
-use serde::{Deserialize, Serialize};
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+use std::borrow::Cow;
 use std::fmt;
 
 /// The body of a question. These fields are all that ever leaves us.
@@ -62,37 +68,48 @@ impl<'a> From<&'a Turn> for Said<'a> {
 }
 
 /// One event of an answer, or the whole of one that is not streamed.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Chunk {
-    choices: Option<Vec<Choice>>,
+#[derive(Debug, Deserialize)]
+pub(super) struct Chunk<'a> {
+    #[serde(borrow, default)]
+    choices: Option<Choices<'a>>,
+    #[serde(default)]
     usage: Option<Counts>,
-    error: Option<Fault>,
+    // In a box like a choice's message.
+    #[serde(default)]
+    error: Option<Box<Fault>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Choice {
-    delta: Option<Answer>,
-    message: Option<Answer>,
-    finish_reason: Option<String>,
-}
+/// The first of the choices; we never ask for a second.
+#[derive(Debug)]
+struct Choices<'a>(Option<Choice<'a>>);
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Answer {
-    content: Option<Content>,
-    refusal: Option<String>,
+#[derive(Debug, Deserialize)]
+struct Choice<'a> {
+    #[serde(borrow, default)]
+    delta: Option<Answer<'a>>,
+    // In a box, because a chunk of a stream has none and is moved the faster the smaller it is.
+    #[serde(borrow, default)]
+    message: Option<Box<Answer<'a>>>,
+    #[serde(default)]
+    finish_reason: Option<IgnoredAny>,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Content {
-    Text(String),
-    Parts(Vec<Part>),
-    /// Something newer than this reader.
-    Other(IgnoredAny),
+struct Answer<'a> {
+    #[serde(borrow, default)]
+    content: Option<Content<'a>>,
+    #[serde(borrow, default)]
+    refusal: Option<Text<'a>>,
 }
+
+/// A string. Serde borrows a `Cow` only where it stands alone, not in an `Option`.
+#[derive(Debug, Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// What content says to the visitor: a string, the visible ones of a list of parts, or nothing when
+/// it is newer than this reader.
+#[derive(Debug)]
+struct Content<'a>(Cow<'a, str>);
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -109,20 +126,93 @@ struct Counts {
     completion_tokens: Option<u64>,
 }
 
-impl Chunk {
+impl<'de: 'a, 'a> Deserialize<'de> for Choices<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(ChoicesVisitor)
+    }
+}
+
+struct ChoicesVisitor;
+
+impl<'de> Visitor<'de> for ChoicesVisitor {
+    type Value = Choices<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of choices")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let first = seq.next_element()?;
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Choices(first))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ContentVisitor)
+    }
+}
+
+struct ContentVisitor;
+
+impl<'de> Visitor<'de> for ContentVisitor {
+    type Value = Content<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("content")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Content(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Content(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+        // Read as a tree first: a part of an unknown shape must not make the event unreadable.
+        let parts = Value::deserialize(SeqAccessDeserializer::new(seq))?;
+        let parts = Vec::<Part>::deserialize(parts).unwrap_or_default();
+        Ok(Content(parts.iter().filter_map(Part::visible).collect()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Content::NOTHING)
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(Content::NOTHING)
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(Content::NOTHING)
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(Content::NOTHING)
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(Content::NOTHING)
+    }
+}
+
+impl Content<'_> {
+    const NOTHING: Self = Self(Cow::Borrowed(""));
+}
+
+impl Chunk<'_> {
     /// Appends what this chunk says to `out`.
     pub(super) fn text_into(&self, out: &mut String) {
         let Some(choice) = self.choice() else { return };
-        for answer in [&choice.delta, &choice.message].into_iter().flatten() {
-            match &answer.content {
-                Some(Content::Text(text)) => out.push_str(text),
-                Some(Content::Parts(parts)) => {
-                    out.extend(parts.iter().filter_map(Part::visible));
-                }
-                Some(Content::Other(_)) | None => {}
-            }
+        for answer in [choice.delta.as_ref(), choice.message.as_deref()].into_iter().flatten() {
+            let content = answer.content.as_ref().map(|content| &content.0);
             // A refusal is what the model says instead of content.
-            out.push_str(answer.refusal.as_deref().unwrap_or_default());
+            let refusal = answer.refusal.as_ref().map(|refusal| &refusal.0);
+            out.extend([content, refusal].into_iter().flatten().map(Cow::as_ref));
         }
     }
 
@@ -156,8 +246,8 @@ impl Chunk {
         self.choices.is_some() || self.usage.is_some() || self.error.is_some()
     }
 
-    fn choice(&self) -> Option<&Choice> {
-        self.choices.as_ref()?.first()
+    fn choice(&self) -> Option<&Choice<'_>> {
+        self.choices.as_ref()?.0.as_ref()
     }
 }
 
@@ -182,7 +272,7 @@ pub(super) enum Fault {
         message: Option<String>,
         /// For programs; a word or a number.
         #[serde(default)]
-        code: Option<serde_json::Value>,
+        code: Option<Value>,
         /// For programs, more general.
         #[serde(default, rename = "type")]
         kind: Option<String>,
@@ -201,13 +291,13 @@ impl Fault {
 
     fn is_rate_limit(&self) -> bool {
         let Self::Described { code, .. } = self else { return false };
-        let code = code.as_ref().and_then(serde_json::Value::as_u64);
+        let code = code.as_ref().and_then(Value::as_u64);
         code == Some(429) || self.names("rate_limit_exceeded")
     }
 
     fn names(&self, name: &str) -> bool {
         let Self::Described { code, kind, .. } = self else { return false };
-        let code = code.as_ref().and_then(serde_json::Value::as_str);
+        let code = code.as_ref().and_then(Value::as_str);
         code == Some(name) || kind.as_deref() == Some(name)
     }
 }
@@ -217,7 +307,7 @@ impl fmt::Display for Fault {
         match self {
             Self::Described { message, code, kind } => {
                 f.write_str(message.as_deref().unwrap_or("an error without a message"))?;
-                let code = code.as_ref().and_then(serde_json::Value::as_str).or(kind.as_deref());
+                let code = code.as_ref().and_then(Value::as_str).or(kind.as_deref());
                 code.map_or(Ok(()), |code| write!(f, " ({code})"))
             }
             Self::Plain(message) => f.write_str(message),
@@ -228,7 +318,7 @@ impl fmt::Display for Fault {
 
 /// The error in the body of a refusal, when it holds one.
 pub(super) fn fault(body: &[u8]) -> Option<Fault> {
-    serde_json::from_slice::<Chunk>(body).ok()?.error
+    serde_json::from_slice::<Chunk<'_>>(body).ok()?.error.map(|fault| *fault)
 }
 
 #[cfg(test)]
@@ -300,12 +390,18 @@ mod tests {
                 "ab",
                 false,
             ),
+            (r#"{"choices":[{"delta":{"content":"\"a\"\n\u00e9"}}]}"#, "\"a\"\né", false),
+            (r#"{"choices":[{"delta":{"content":[{"text":"a"},"b"]}}]}"#, "", false),
+            (r#"{"choices":[{"delta":{"content":{"text":"a"}}}]}"#, "", false),
             (r#"{"choices":[{"delta":{"content":7}}]}"#, "", false),
+            (r#"{"choices":[{"delta":{"content":-7.5}}]}"#, "", false),
+            (r#"{"choices":[{"delta":{"content":true}}]}"#, "", false),
+            (r#"{"choices":[{"delta":{"content":"a"}},{"delta":{"content":"b"}}]}"#, "a", false),
             (r#"{"choices":[{"delta":{"refusal":"I must not."}}]}"#, "I must not.", false),
             (r#"{"choices":[]}"#, "", false),
             (r#"{"choices":null,"usage":null,"error":null}"#, "", false),
         ] {
-            let chunk: Chunk = serde_json::from_str(json).unwrap();
+            let chunk: Chunk<'_> = serde_json::from_str(json).unwrap();
             let mut out = String::new();
             chunk.text_into(&mut out);
             assert_eq!((out.as_str(), chunk.is_last()), (text, last), "{json}");
@@ -323,7 +419,7 @@ mod tests {
             (r#"{"usage":{"prompt_tokens":99999999999}}"#, Some((u32::MAX, 0))),
             (r#"{"usage":null}"#, None),
         ] {
-            let chunk: Chunk = serde_json::from_str(json).unwrap();
+            let chunk: Chunk<'_> = serde_json::from_str(json).unwrap();
             let expected = expected.map(|(prompt_tokens, completion_tokens)| Usage {
                 prompt_tokens,
                 completion_tokens,
@@ -347,7 +443,7 @@ mod tests {
             (r#"{"error":"broke"}"#, unavailable("broke")),
             (r#"{"error":[1]}"#, unavailable("an error of unknown shape")),
         ] {
-            let chunk: Chunk = serde_json::from_str(json).unwrap();
+            let chunk: Chunk<'_> = serde_json::from_str(json).unwrap();
             assert_eq!(chunk.error(), Some(expected), "{json}");
         }
     }
