@@ -8,7 +8,10 @@
 use super::failure::message_of;
 use crate::providers::ModelError;
 use banter_engine::body::{Body, Rest};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// How far the answer has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +28,18 @@ pub(super) enum Progress {
 pub(super) struct Reader {
     body: Body,
     answer: Answer,
+}
+
+/// What nearly every event is: a piece of the text. Read without a tree, because there are hundreds
+/// in an answer.
+#[derive(Deserialize)]
+struct Piece<'a> {
+    #[serde(borrow)]
+    path: Cow<'a, str>,
+    #[serde(borrow)]
+    delta: Cow<'a, str>,
+    #[serde(default)]
+    error: Option<IgnoredAny>,
 }
 
 /// What has been understood so far.
@@ -97,6 +112,9 @@ impl Answer {
         if data == "[DONE]" {
             self.has_events = true;
             self.progress = Progress::Marked;
+        } else if let Ok(Piece { path, delta, error: None }) = serde_json::from_str(data) {
+            self.has_events = true;
+            self.take_content(&path, &delta, text);
         } else if !data.is_empty() {
             match serde_json::from_str::<Value>(data) {
                 Ok(chunk) => self.take_chunk(&chunk, text),
@@ -128,16 +146,8 @@ impl Answer {
         let mut said = String::new();
         match (&chunk["path"], &chunk["delta"]) {
             (Value::String(path), delta) => {
-                let Some(index) = content_index(path) else { return };
                 content_into(&mut said, delta);
-                // Two outputs are two paragraphs: what came before a tool ran, and after.
-                let is_next = self.index.is_some_and(|before| before != index);
-                if is_next && self.has_text && !said.is_empty() {
-                    text.push_str("\n\n");
-                }
-                if !said.is_empty() {
-                    self.index = Some(index);
-                }
+                return self.take_content(path, &said, text);
             }
             (_, Value::Null) if !self.has_text => output_into(&mut said, &chunk["output"]),
             // All of it again, after the pieces of it.
@@ -146,6 +156,18 @@ impl Answer {
         }
         self.has_text |= !said.is_empty();
         text.push_str(&said);
+    }
+
+    /// What is `said` at `path`, which may be no text of the assistant's.
+    fn take_content(&mut self, path: &str, said: &str, text: &mut String) {
+        let Some(index) = content_index(path).filter(|_| !said.is_empty()) else { return };
+        // Two outputs are two paragraphs: what came before a tool ran, and after.
+        if self.has_text && self.index.is_some_and(|before| before != index) {
+            text.push_str("\n\n");
+        }
+        self.index = Some(index);
+        self.has_text = true;
+        text.push_str(said);
     }
 
     /// The first failure is the one that counts.
