@@ -84,6 +84,7 @@ pub struct Campaign {
 #[expect(missing_docs, reason = "every setting is documented once, in banter.sample.toml")]
 pub struct Retention {
     pub days: u32,
+    pub unclaimed_event_days: u32,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -1,4 +1,5 @@
-//! What is kept for how long: logs as the owner says, files of exports for a week.
+//! What is kept for how long: logs as the owner says, files of exports for a week, and what providers
+//! told us of sessions that are no log of ours.
 
 use crate::clock::Clock;
 use crate::settings::Settings;
@@ -11,7 +12,7 @@ use std::time::Duration;
 /// How often this is looked after.
 const TICK: Duration = Duration::from_secs(600);
 
-/// How many logs go in one transaction: bounds how long a visitor's message waits for it.
+/// How many logs or events go in one transaction: bounds how long a visitor's message waits for it.
 const BATCH: u32 = 50;
 
 /// How many pieces of a file go in one transaction.
@@ -59,11 +60,23 @@ impl Retention {
         if deleted > 0 {
             tracing::info!(deleted, "logs were kept for as long as the settings say");
         }
+        if let Some(before) = self.unclaimed_before(now) {
+            while self.store.prune_unclaimed_events(before, BATCH).await? == BATCH as usize {}
+        }
         for (tenant, id) in self.store.expired_exports(now.saturating_sub(EXPORT_MS), BATCH).await?
         {
             while self.store.delete_export(&tenant, &id, PIECES).await? {}
         }
         Ok(deleted)
+    }
+
+    /// Since when events that belong to no log are kept; for ever if nothing says otherwise. They have
+    /// no campaign, so only the general rule can be stricter than their own.
+    fn unclaimed_before(&self, now: u64) -> Option<u64> {
+        let retention = &self.settings.retention;
+        let rules = [retention.unclaimed_event_days, retention.days];
+        let days = rules.into_iter().filter(|days| *days > 0).min()?;
+        Some(now.saturating_sub(u64::from(days) * DAY_MS))
     }
 
     /// Which logs are kept no longer: a campaign's own rule comes before the general one.

@@ -108,6 +108,9 @@ pub trait ProviderEventRepository: Send + Sync {
     async fn webhook_path(&self, organization: &str) -> Result<Option<String>>;
     /// Stores an event once and applies it, all or nothing.
     async fn record_event(&self, event: NewProviderEvent) -> Result<Delivered>;
+    /// Deletes up to `limit` events that came before `before` (Unix milliseconds) and belong to no
+    /// session. Returns how many it found: another server may have been faster.
+    async fn prune_unclaimed_events(&self, before: u64, limit: u32) -> Result<usize>;
     /// Finalises up to `limit` ended sessions that nobody has to be asked about: those of the
     /// engine, those whose completion is known, and after `patience_ms` those that the provider
     /// never opened. Returns how many.

@@ -346,6 +346,56 @@ async fn only_a_widgets_own_address_begins_logs() {
     assert_eq!(server.value(ledger), "3 message 0.5 up to 0.5, at least 0 1.5 0.125");
 }
 
+#[tokio::test]
+async fn what_belongs_to_no_log_goes_after_a_while() {
+    const DAY: u64 = 24 * 3_600_000;
+    let kept = vec!["kept finalized", "kept ignored"];
+    for (settings, days, left) in [
+        ("", 30, kept.clone()),
+        ("[retention]\nunclaimed_event_days = 3", 3, kept),
+        // The log of the session that is kept goes in the same round.
+        ("[retention]\ndays = 7", 7, vec![]),
+    ] {
+        let server = server_with(settings).await;
+        let url = server.webhook();
+        let chat = |session: &str| json!({"type": "hang", "session": {"id": session}});
+        for known in ["kept", "deleted"] {
+            server.vapi_session(Some(known)).await;
+            server.deliver(&url, &chat(known)).await;
+            server.deliver(&url, &completed(known, 0.5)).await;
+        }
+        server.app.reconcile.tick().await.unwrap();
+        let of_deleted = "provider_events WHERE provider_session = 'deleted'";
+        let log = server.value("SELECT id FROM sessions WHERE provider_session = 'deleted'");
+        let (status, body) = server.first_owner().delete(&format!("/logs/{log}")).await;
+        assert_eq!(status.as_u16(), 204, "{body}");
+        // More than one batch of what nobody ever asks for, and what names no session at all.
+        for number in 0..60 {
+            server.deliver(&url, &completed(&format!("foreign-{number}"), 0.5)).await;
+        }
+        server.deliver(&url, &chat("foreign")).await;
+        server.deliver(&url, &json!({"type": "hang"})).await;
+        assert_eq!((server.count("provider_events"), server.count(of_deleted)), (66, 2));
+
+        server.clock.advance(days * DAY);
+        server.app.retention.run().await.unwrap();
+        assert_eq!(server.count("provider_events"), 66, "{settings}");
+        server.clock.advance(1);
+        server.app.retention.run().await.unwrap();
+        let rows = server
+            .rows("SELECT provider_session || ' ' || outcome FROM provider_events ORDER BY 1");
+        assert_eq!(rows.into_iter().flatten().flatten().collect::<Vec<_>>(), left, "{settings}");
+        // What comes again after that settles nothing anew.
+        server.deliver(&url, &completed("deleted", 0.5)).await;
+        assert_eq!(server.count("usage_records"), 2);
+    }
+    let server = server_with("[retention]\nunclaimed_event_days = 0").await;
+    server.deliver(&server.webhook(), &completed("foreign", 0.5)).await;
+    server.clock.advance(4_000 * DAY);
+    server.app.retention.run().await.unwrap();
+    assert_eq!(server.count("provider_events"), 1, "0 keeps");
+}
+
 /// Everything this process logs while these tests run.
 fn logged() -> &'static Mutex<Vec<u8>> {
     static LOGGED: OnceLock<&'static Mutex<Vec<u8>>> = OnceLock::new();

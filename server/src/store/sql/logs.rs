@@ -272,8 +272,10 @@ fn regex(text: &str) -> String {
 /// its provider told us only the digests stay, so that a late repetition is still known as one. Says
 /// how many sessions that were: one, or none if it is gone already.
 fn remove(tx: &mut dyn Transaction, session: &str) -> Result<u64> {
+    // Without its log an event belongs to nobody; it is kept a while, so that it is still known should
+    // it come again.
     tx.execute(
-        "UPDATE provider_events SET body = '{}'
+        "UPDATE provider_events SET body = '{}', outcome = 'ignored'
          WHERE provider_session IS NOT NULL AND (provider, provider_session) IN
                (SELECT provider, provider_session FROM sessions WHERE id = $1)",
         args![session],

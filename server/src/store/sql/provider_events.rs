@@ -56,6 +56,34 @@ impl ProviderEventRepository for SqlStore {
         self.write(move |tx| record(tx, &event)).await
     }
 
+    async fn prune_unclaimed_events(&self, before: u64, limit: u32) -> Result<usize> {
+        // Found on a reader's connection: on SQLite's only writer a visitor's message would wait.
+        let found = self
+            .read(move |tx| {
+                let sql = format!(
+                    "SELECT organization_id, digest FROM provider_events
+                     WHERE {UNCLAIMED} AND received_at < $1 ORDER BY received_at LIMIT $2"
+                );
+                let rows = tx.query(&sql, args![before, limit])?;
+                rows.iter().map(|row| Ok((row.text(0)?, row.text(1)?))).collect::<Result<Vec<_>>>()
+            })
+            .await?;
+        if found.is_empty() {
+            return Ok(0);
+        }
+        self.write(move |tx| {
+            let sql = format!(
+                "DELETE FROM provider_events
+                 WHERE organization_id = $1 AND digest = $2 AND {UNCLAIMED}"
+            );
+            for (organization, digest) in &found {
+                tx.execute(&sql, args![organization, digest])?;
+            }
+            Ok(found.len())
+        })
+        .await
+    }
+
     async fn finalize_ended(
         &self,
         rule: Rule,
@@ -86,6 +114,11 @@ impl ProviderEventRepository for SqlStore {
         self.write(move |tx| settle(tx, &session, settlement, &rule, now)).await
     }
 }
+
+/// Events that no log took note of and whose session, if they name one, has no log.
+const UNCLAIMED: &str = "outcome IN ('waiting', 'ignored') AND NOT EXISTS (
+    SELECT 1 FROM sessions WHERE sessions.provider = provider_events.provider
+        AND sessions.provider_session = provider_events.provider_session)";
 
 /// What is kept of an event: what it was understood to say, beside its body, of which a part may
 /// have been cut.
