@@ -184,7 +184,7 @@ mod tests {
         let (three, durable) = third.unwrap();
         durable.wait().await.unwrap();
         assert_eq!((one, three), (1, 3));
-        let sum = writer.write(|tx| Ok(tx.first("SELECT sum(n) FROM t", &[])?.unwrap().int(0)?));
+        let sum = writer.write(|tx| tx.first("SELECT sum(n) FROM t", &[])?.unwrap().int(0));
         assert_eq!(sum.await.unwrap(), 4);
         for expected in ["1", "3"] {
             assert!(matches!(told.recv().await, Ok(Notice::Ended(id)) if id.as_str() == expected));
