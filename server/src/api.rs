@@ -73,6 +73,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/api/v1/webhooks/{webhook}/deliveries",            get(owner::webhooks::deliveries))
         .route("/api/v1/webhooks/{webhook}/deliveries/{delivery}/replay", post(owner::webhooks::replay))
         .route("/api/v1/webhooks/{webhook}/replay",                post(owner::webhooks::replay_since))
+        .route("/api/v1/widgets",                get(owner::widgets::list))
         .layer(from_fn(owner::never_cached));
 
     // Providers. The address is a secret and each delivery proves itself on top of it.

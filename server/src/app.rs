@@ -28,6 +28,7 @@ use crate::services::retention::Retention;
 use crate::services::signing_key;
 use crate::services::tokens::Tokens;
 use crate::services::webhooks::{self, Webhooks};
+use crate::services::widgets::Widgets;
 use crate::settings::Settings;
 use crate::store::{SqlStore, Store, StoreError};
 use crate::tasks::Tasks;
@@ -53,6 +54,7 @@ pub struct App {
     pub converse: Converse,
     pub lifecycle: Lifecycle,
     pub webhooks: Webhooks,
+    pub widgets: Widgets,
     pub open_session: OpenSession,
     pub keys: Keys,
     pub logs: Logs,
@@ -184,6 +186,10 @@ impl App {
                 ids: ids.clone(),
                 sealer,
                 allowed: hosts,
+            },
+            widgets: Widgets {
+                store: store.clone(),
+                takes_webhooks: !settings.vapi.webhooks.is_empty(),
             },
             lifecycle,
             provider_events: ProviderEvents {

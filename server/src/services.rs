@@ -17,6 +17,7 @@ pub mod secrets;
 pub mod signing_key;
 pub mod tokens;
 pub mod webhooks;
+pub mod widgets;
 
 use crate::store::StoreError;
 use std::sync::Arc;

@@ -5,3 +5,4 @@ pub mod export;
 pub mod key;
 pub mod log;
 pub mod webhook;
+pub mod widget;

@@ -43,6 +43,11 @@ pub(super) async fn vapi(
     Ok(axum::Json(serde_json::json!({})))
 }
 
+/// The whole address that webhooks are sent to, by its unguessable last part.
+pub(super) fn address(app: &App, headers: &axum::http::HeaderMap, path: &str) -> String {
+    format!("{}/webhooks/vapi/{path}", own_url(app, headers))
+}
+
 /// What stands before the path in the address the sender was given.
 fn own_url(app: &App, headers: &axum::http::HeaderMap) -> String {
     match &app.public_origin {

@@ -45,6 +45,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
         owner::exports::cancel,
         owner::exports::file,
         owner::exports::remove,
+        owner::widgets::list,
         hooks::vapi,
     ),
     modifiers(&Credentials)

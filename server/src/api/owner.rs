@@ -6,6 +6,7 @@ pub(super) mod keys;
 pub(super) mod logs;
 mod query;
 pub(super) mod webhooks;
+pub(super) mod widgets;
 
 use super::error::ApiError;
 use crate::services::Refusal;

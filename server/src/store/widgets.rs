@@ -2,6 +2,7 @@
 
 use super::Result;
 use crate::domain::assistant::Assistant;
+use crate::domain::owner::Tenant;
 use crate::domain::widget::Widget;
 use async_trait::async_trait;
 use banter_shared::ids::WidgetId;
@@ -53,6 +54,9 @@ pub trait WidgetRepository: Send + Sync {
     /// Writes what the configuration declares, replacing what it declared before under the same
     /// names. Makes the first organization if there is none.
     async fn declare(&self, declaration: Declaration) -> Result<Seeded>;
+    /// The tenant's widgets by their ids, each with the unguessable path of its webhooks. An account has
+    /// those of its campaigns.
+    async fn widgets(&self, tenant: &Tenant) -> Result<Vec<(Widget, Option<String>)>>;
     /// A widget and the assistant that answers its chats.
     async fn widget(&self, id: &WidgetId) -> Result<Option<(Widget, Assistant)>>;
 }

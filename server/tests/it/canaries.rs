@@ -269,7 +269,7 @@ impl World {
     }
 
     /// Asks for everything that visitors, owners and operators can read.
-    async fn everything_is_read(&self, webhook: &str) {
+    async fn everything_is_read(&mut self, webhook: &str) {
         let posted = || self.receiver.got().iter().any(|got| got.path == "/hook");
         eventually("a webhook was sent", posted).await;
         // A round of the life cycle and one of settling.
@@ -298,6 +298,12 @@ impl World {
             let wanted = json!({"format": format, "filters": {}});
             let job = self.owner(Method::POST, "/exports", Some(wanted)).await;
             self.export(job["id"].as_str().unwrap(), format).await;
+        }
+        let widgets = self.owner(Method::GET, "/widgets", None).await;
+        for widget in widgets["items"].as_array().unwrap() {
+            let path = widget["webhookUrl"].as_str().unwrap().rsplit('/').next().unwrap();
+            let path = Secret::made("a widget's webhooks' path", path).at("GET /api/v1/widgets");
+            self.secrets.push(path.at("a row of widgets").at(places::FILE));
         }
         for path in ["/exports", "/keys", "/webhooks", "/nothing"] {
             self.owner(Method::GET, path, None).await;

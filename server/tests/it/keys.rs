@@ -6,7 +6,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 /// Every route, the scope it needs, a body where it takes one, and what whoever has it is told.
-const ROUTES: [(&str, &str, &str, Option<&str>, u16); 14] = [
+const ROUTES: [(&str, &str, &str, Option<&str>, u16); 15] = [
     ("GET", "/keys", "keys:manage", None, 200),
     ("POST", "/keys", "keys:manage", Some(r#"{"name":"a","scopes":["keys:manage"]}"#), 201),
     ("DELETE", "/keys/key_none", "keys:manage", None, 404),
@@ -21,9 +21,10 @@ const ROUTES: [(&str, &str, &str, Option<&str>, u16); 14] = [
     ("POST", "/exports/none/cancel", "exports:create", None, 404),
     ("GET", "/exports/none/file", "exports:create", None, 404),
     ("DELETE", "/exports/none", "exports:create", None, 404),
+    ("GET", "/widgets", "widgets:read", None, 200),
 ];
 
-const SCOPES: [&str; 7] = [
+const SCOPES: [&str; 8] = [
     "logs:read",
     "logs:delete",
     "exports:create",
@@ -31,6 +32,7 @@ const SCOPES: [&str; 7] = [
     "webhooks:manage",
     "sessions:end",
     "metrics:read",
+    "widgets:read",
 ];
 
 #[tokio::test]

@@ -45,3 +45,5 @@ mod vapi;
 mod vapi_faults;
 #[cfg(test)]
 mod webhooks_out;
+#[cfg(test)]
+mod widgets;

@@ -68,7 +68,7 @@ async fn every_described_address_exists() {
     let document: Value =
         client().get(server.url("/openapi.json")).send().await.unwrap().json().await.unwrap();
     let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 24);
+    assert_eq!(paths.len(), 25);
     for (path, methods) in paths {
         for method in methods.as_object().unwrap().keys() {
             let method = method.to_uppercase().parse().unwrap();

@@ -27,11 +27,14 @@ pub enum Scope {
     /// Read what the server counts.
     #[serde(rename = "metrics:read")]
     MetricsRead,
+    /// List widgets.
+    #[serde(rename = "widgets:read")]
+    WidgetsRead,
 }
 
 impl Scope {
     /// Every scope by its name on the wire and in the store.
-    pub const NAMES: [(&str, Self); 7] = [
+    pub const NAMES: [(&str, Self); 8] = [
         ("logs:read", Self::LogsRead),
         ("logs:delete", Self::LogsDelete),
         ("exports:create", Self::ExportsCreate),
@@ -39,6 +42,7 @@ impl Scope {
         ("webhooks:manage", Self::WebhooksManage),
         ("sessions:end", Self::SessionsEnd),
         ("metrics:read", Self::MetricsRead),
+        ("widgets:read", Self::WidgetsRead),
     ];
 
     /// The name on the wire and in the store.

@@ -2,8 +2,9 @@
 
 use super::super::{Declaration, Result, Seeded, WidgetRepository};
 use super::rows::{from_json, to_json};
-use super::{SqlStore, Transaction, args};
+use super::{Row, SqlStore, Transaction, args};
 use crate::domain::assistant::Assistant;
+use crate::domain::owner::Tenant;
 use crate::domain::widget::Widget;
 use async_trait::async_trait;
 use banter_shared::ids::WidgetId;
@@ -15,6 +16,26 @@ const ORGANIZATION: &str = "default";
 impl WidgetRepository for SqlStore {
     async fn declare(&self, declaration: Declaration) -> Result<Seeded> {
         self.write(move |tx| declare(tx, &declaration)).await
+    }
+
+    async fn widgets(&self, tenant: &Tenant) -> Result<Vec<(Widget, Option<String>)>> {
+        let tenant = tenant.clone();
+        self.read(move |tx| {
+            let account = tenant.account.as_deref().unwrap_or_default();
+            let rows = tx.query(
+                "SELECT widgets.id, widgets.settings, widgets.webhook_path FROM widgets
+                 LEFT JOIN campaigns ON campaigns.id = widgets.campaign_id
+                 WHERE widgets.organization_id = $1 AND ($2 = '' OR campaigns.account_id = $2)
+                 ORDER BY widgets.id",
+                args![&tenant.organization, account],
+            )?;
+            let widget = |row: &Row| {
+                let settings = from_json("widget's settings", &row.text(1)?)?;
+                Ok((Widget { id: WidgetId(row.text(0)?), settings }, row.optional_text(2)?))
+            };
+            rows.iter().map(widget).collect()
+        })
+        .await
     }
 
     async fn widget(&self, id: &WidgetId) -> Result<Option<(Widget, Assistant)>> {
