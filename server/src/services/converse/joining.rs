@@ -94,6 +94,7 @@ impl Joining {
 mod tests {
     use super::{Joining, MAX_JOINED};
     use crate::providers::{Delta, ModelError};
+    use crate::tasks::Tasks;
     use futures_util::stream;
     use std::time::Duration;
     use tokio::sync::mpsc;
@@ -101,7 +102,7 @@ mod tests {
     /// What `pieces` become that a connection's task hands over one by one, each after a pause.
     async fn joined(pieces: Vec<Result<Delta, ModelError>>, pause: Duration) -> Vec<String> {
         let (hand_over, handed) = mpsc::channel(1);
-        tokio::spawn(async move {
+        Tasks::default().spawn(async move {
             for piece in pieces {
                 if !pause.is_zero() {
                     tokio::time::sleep(pause).await;
