@@ -135,6 +135,36 @@ async fn the_reaper_writes_down_what_nobody_asks_for() {
     }
 }
 
+/// While servers are upgraded one after the other, both versions write.
+#[tokio::test]
+async fn what_a_server_of_the_first_version_begins_ends_by_the_clock_too() {
+    let server = Server::start().await;
+    let now = banter_server::clock::Clock::now_ms(server.clock.as_ref());
+    let expires = now + 24 * 60 * MINUTE;
+    for (id, columns, values) in [
+        ("begun", "", String::new()),
+        ("ended", ", ended_at, end_reason", format!(", {now}, 'visitor_ended'")),
+    ] {
+        server.sql(&format!(
+            "INSERT INTO sessions
+                    (id, widget_id, channel, created_at, last_activity_at, expires_at{columns})
+             VALUES ('{id}', 'test', 'chat', {now}, {now}, {expires}{values})"
+        ));
+    }
+    let mut ends = Vec::new();
+    for _ in 0..3 {
+        server.app.lifecycle.tick().await.unwrap();
+        ends.push(server.value(
+            "SELECT coalesce(end_reason, '') || ' ' || coalesce(ended_at - created_at, 0)
+             FROM sessions WHERE id = 'begun'",
+        ));
+        server.clock.advance(2 * MINUTE);
+    }
+    assert_eq!(ends, [" 0", " 0", "inactive 180000"]);
+    assert_eq!(server.count("sessions WHERE due_at IS NOT NULL"), 0, "nothing is looked at again");
+    assert_eq!(server.value("SELECT end_reason FROM sessions WHERE id = 'ended'"), "visitor_ended");
+}
+
 #[tokio::test]
 async fn an_end_stops_the_answer_that_is_being_written() {
     let server = Server::start().await;

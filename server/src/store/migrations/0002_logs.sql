@@ -45,8 +45,9 @@ ALTER TABLE sessions ADD COLUMN active_at {INT};
 ALTER TABLE sessions ADD COLUMN inactive_after_ms {INT} NOT NULL DEFAULT 180000;
 ALTER TABLE sessions ADD COLUMN leave_at {INT};
 ALTER TABLE sessions ADD COLUMN leave_reason TEXT;
--- The earliest instant at which the clock ends the session, kept by every write; NULL when it is over.
-ALTER TABLE sessions ADD COLUMN due_at {INT};
+-- When the clock has to look at the session, at its deadline or before; NULL when it is over. What a
+-- server of the first version begins is looked at at once.
+ALTER TABLE sessions ADD COLUMN due_at {INT} DEFAULT 0;
 ALTER TABLE sessions ADD COLUMN continues TEXT;
 ALTER TABLE sessions ADD COLUMN page_origin TEXT;
 ALTER TABLE sessions ADD COLUMN language TEXT;
@@ -61,7 +62,7 @@ ALTER TABLE sessions ADD COLUMN webhook_missing {INT} NOT NULL DEFAULT 0;
 ALTER TABLE sessions ADD COLUMN attend_at {INT};
 ALTER TABLE sessions ADD COLUMN attempts {INT} NOT NULL DEFAULT 0;
 UPDATE sessions SET status = 'ended' WHERE ended_at IS NOT NULL;
-UPDATE sessions SET due_at = expires_at WHERE ended_at IS NULL;
+UPDATE sessions SET due_at = CASE WHEN ended_at IS NULL THEN expires_at END;
 CREATE INDEX sessions_due ON sessions (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX sessions_to_attend ON sessions (attend_at) WHERE attend_at IS NOT NULL;
 CREATE UNIQUE INDEX sessions_by_provider ON sessions (provider, provider_session)

@@ -91,13 +91,19 @@ fn ended(
     tx.notify(Notice::Ended(session.id.clone()))
 }
 
-/// Writes when to look again at a session that goes on.
+/// Writes when to look again at a session that the clock has not ended now: at its deadline, or never
+/// if it is over, as an older server says that without knowing this column.
 pub(super) fn look_later(tx: &mut dyn Transaction, session: &SessionRecord) -> Result<()> {
     tx.execute(
         "UPDATE sessions SET due_at = $2 WHERE id = $1",
-        args![session.id.as_str(), session.deadline().0],
+        args![session.id.as_str(), due_at(session)],
     )?;
     Ok(())
+}
+
+/// When the clock ends a session, unless it is over.
+fn due_at(session: &SessionRecord) -> Option<u64> {
+    session.ended.is_none().then(|| session.deadline().0)
 }
 
 /// Writes what changed of a session's row, and only that: an index is written anew when a column of
@@ -138,10 +144,9 @@ fn save(
     }
     // A deadline that moves on is not written: with every message it does, and what is looked at too
     // early is looked at again (see `look_later`).
-    let due = |session: &SessionRecord| session.ended.is_none().then(|| session.deadline().0);
-    let (due_at, was_due_at) = (due(session), due(before));
-    if due_at.is_none() != was_due_at.is_none() || due_at < was_due_at {
-        row.set("due_at", due_at);
+    let (due, was_due) = (due_at(session), due_at(before));
+    if due.is_none() != was_due.is_none() || due < was_due {
+        row.set("due_at", due);
     }
     for (column, count) in
         [("visitor_messages", counted.questions), ("assistant_messages", counted.answers)]

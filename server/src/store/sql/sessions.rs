@@ -67,8 +67,7 @@ impl SessionRepository for SqlStore {
             let due = tx.query(&sql, args![now, limit])?;
             for row in &due {
                 let mut session = session(row)?;
-                happen(tx, &mut session, Happening::Tick, now)?;
-                if session.ended.is_none() {
+                if happen(tx, &mut session, Happening::Tick, now)? == Change::None {
                     look_later(tx, &session)?;
                 }
             }
