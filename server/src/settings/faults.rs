@@ -1,4 +1,5 @@
-//! Which settings are refused although they can be read, each with the reason and the way out.
+//! Which settings are refused: those that cannot be read, said without their values, and those that
+//! can, each with the reason and the way out.
 
 use super::Settings;
 use crate::domain::assistant::{Assistant, VapiAssistant};

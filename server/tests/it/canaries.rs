@@ -11,7 +11,7 @@ mod secret;
 
 use crate::support::model::{Model, Script};
 use crate::support::receiver::{Answer, Receiver};
-use crate::support::{SHOP, config, database, eventually, merged};
+use crate::support::{SHOP, config, database, eventually, hex, merged};
 use hmac::Mac as _;
 use parrot::{Parrot, Squawk};
 use places::{Binary, Place, Tap};
@@ -392,7 +392,7 @@ fn laden(kind: &str, session: &str, number: usize, secret: &str) -> String {
 fn signature(body: &str) -> String {
     let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(WEBHOOK_HMAC.as_bytes()).unwrap();
     mac.update(body.as_bytes());
-    secret::hex(&mac.finalize().into_bytes())
+    hex(&mac.finalize().into_bytes())
 }
 
 /// The settings' file: on top of what every test has, the talkative log, the parrots and Vapi.

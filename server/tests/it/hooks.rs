@@ -1,7 +1,7 @@
 //! Webhooks of Vapi: who may send them, what is stored of them, and what they do to a log.
 
 use crate::support::webhook::{SECRET, completed, created, server, server_with};
-use crate::support::{Server, client};
+use crate::support::{Server, client, hex};
 use hmac::Mac as _;
 use serde_json::{Value, json};
 use std::sync::{Mutex, OnceLock};
@@ -22,10 +22,6 @@ fn signature(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
     let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(key).unwrap();
     parts.iter().for_each(|part| mac.update(part));
     mac.finalize().into_bytes().to_vec()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[tokio::test]

@@ -198,6 +198,19 @@ pub(crate) fn metrics() -> PrometheusHandle {
     METRICS.get_or_init(|| telemetry::start_metrics().unwrap()).clone()
 }
 
+/// Serves `router` beside the server that is tested, on an address of its own.
+pub(crate) async fn outside(router: axum::Router) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    #[expect(clippy::disallowed_methods, reason = "a test stands outside the server it counts")]
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    address
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Waits until `condition` holds, at most for ten seconds.
 pub(crate) async fn eventually(what: &str, condition: impl Fn() -> bool) {
     for _ in 0..1000 {

@@ -6,7 +6,7 @@
 use super::super::{AnswerOrder, Appended, Durable, Question, Result};
 use super::lifecycle::{Counted, happen_and_count};
 use super::nodes::is_alive;
-use super::rows::{from_json, insert_messages, lock_session_and, said};
+use super::rows::{from_json, insert_messages, is_elsewhere, lock_session_and, said};
 use super::sessions::{ASSISTANT, earlier};
 use super::{Row, Transaction, args, outbox};
 use crate::domain::conversation::{Repeat, repeat};
@@ -114,10 +114,7 @@ fn refuse_new(
         return Ok(Some(Appended::Full));
     }
     // What this server writes itself has been refused before it came here.
-    let is_elsewhere = |(message, writer): &(Message, Option<String>)| {
-        message.status == MessageStatus::Streaming && writer.as_ref().is_some_and(|by| by != node)
-    };
-    let Some((_, Some(writer))) = asked.said.iter().find(|said| is_elsewhere(said)) else {
+    let Some((_, Some(writer))) = asked.said.iter().find(|said| is_elsewhere(said, node)) else {
         return Ok(None);
     };
     if is_alive(tx, writer, question.now)? {

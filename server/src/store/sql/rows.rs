@@ -31,9 +31,7 @@ pub(super) fn message(row: &Row) -> Result<Message> {
 
 /// Every message of a session, oldest first.
 pub(super) fn messages(tx: &mut dyn Transaction, session: &SessionId) -> Result<Vec<Message>> {
-    let sql =
-        format!("SELECT {MESSAGE_COLUMNS} FROM messages WHERE session_id = $1 ORDER BY position");
-    tx.query(&sql, args![session.as_str()])?.iter().map(message).collect()
+    Ok(said(tx, session)?.into_iter().map(|(message, _)| message).collect())
 }
 
 /// Every message of a session, oldest first, each with the server that writes it.
@@ -45,6 +43,11 @@ pub(super) fn said(
         "SELECT {MESSAGE_COLUMNS}, writer FROM messages WHERE session_id = $1 ORDER BY position"
     );
     tx.query(&sql, args![session.as_str()])?.iter().map(message_and_writer).collect()
+}
+
+/// Whether another server than `node` is writing a message.
+pub(super) fn is_elsewhere((message, writer): &(Message, Option<String>), node: &str) -> bool {
+    message.status == MessageStatus::Streaming && writer.as_ref().is_some_and(|by| by != node)
 }
 
 /// One message of a session, and the server that writes it.

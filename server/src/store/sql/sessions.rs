@@ -3,7 +3,8 @@
 use super::super::{Conversation, NewSession, Result, SessionRepository, ToClose};
 use super::lifecycle::{happen, look_later};
 use super::rows::{
-    SESSION_COLUMNS, find_session, from_json, insert_messages, lock_session, messages, session,
+    SESSION_COLUMNS, find_session, from_json, insert_messages, is_elsewhere, lock_session,
+    messages, said, session,
 };
 use super::{SqlStore, Transaction, args, timeline};
 use crate::domain::session::{Change, Happening, Phase, SessionRecord, runs_out};
@@ -30,13 +31,10 @@ impl SessionRepository for SqlStore {
         let (id, node) = (id.clone(), self.node.clone());
         self.read(move |tx| {
             let Some(session) = find_session(tx, &id)? else { return Ok(None) };
-            let messages = messages(tx, &id)?;
-            let elsewhere = tx.first(
-                "SELECT id FROM messages
-                 WHERE session_id = $1 AND status = 'streaming' AND writer <> $2",
-                args![id.as_str(), &node],
-            )?;
-            let elsewhere = elsewhere.map(|row| row.text(0)).transpose()?.map(Into::into);
+            let said = said(tx, &id)?;
+            let elsewhere = said.iter().find(|said| is_elsewhere(said, &node));
+            let elsewhere = elsewhere.map(|(message, _)| message.id.clone());
+            let messages = said.into_iter().map(|(message, _)| message).collect();
             let earlier = earlier(tx, &session)?;
             Ok(Some(Conversation { session, messages, earlier, elsewhere }))
         })

@@ -1,5 +1,6 @@
 //! A server that repeats the key it was called with, in every part of its answer.
 
+use crate::support::outside;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -8,7 +9,6 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use tokio::net::TcpListener;
 
 /// How it repeats.
 #[derive(Clone, Copy, Debug)]
@@ -41,13 +41,7 @@ impl Parrot {
     pub(super) async fn start() -> Self {
         let shared = Arc::new(Shared { squawk: Mutex::new(Squawk::Junk), heard: Mutex::default() });
         let router = Router::new().fallback(repeat).with_state(shared.clone());
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "a test stands outside the server it counts"
-        )]
-        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        let address = outside(router).await;
         Self { address, shared }
     }
 

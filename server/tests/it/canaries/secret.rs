@@ -1,6 +1,7 @@
 //! A secret, the shapes it may take on its way out, and the search for it.
 
 use super::places::Place;
+use crate::support::hex;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use std::collections::{BTreeMap, BTreeSet};
@@ -95,10 +96,6 @@ pub(super) fn found(secrets: &[Secret], places: &[Place]) -> Vec<String> {
 /// How many characters to skip for a few words in front of what was found.
 fn chars(before: &str) -> usize {
     before.chars().count().saturating_sub(150)
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[test]

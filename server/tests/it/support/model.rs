@@ -1,5 +1,6 @@
 //! An OpenAI-compatible server that does as it is told, and counts.
 
+use super::outside;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -12,7 +13,6 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 /// What the next calls get.
@@ -57,13 +57,7 @@ impl Model {
         });
         let router =
             Router::new().route("/v1/chat/completions", post(complete)).with_state(shared.clone());
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "a test stands outside the server it counts"
-        )]
-        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        let address = outside(router).await;
         Self { address, shared }
     }
 

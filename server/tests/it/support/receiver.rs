@@ -1,5 +1,6 @@
 //! Somebody's server that webhooks are sent to: it answers as it is told, and keeps what came.
 
+use super::outside;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -10,7 +11,6 @@ use serde_json::Value;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 /// What the next requests get; when the script is over, 204.
@@ -71,19 +71,13 @@ impl Got {
 
 impl Receiver {
     pub(crate) async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             script: Mutex::default(),
             got: Mutex::default(),
             released: Semaphore::new(0),
         });
         let router = Router::new().fallback(take).with_state(shared.clone());
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "a test stands outside the server it counts"
-        )]
-        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        let address = outside(router).await;
         Self { address, shared }
     }
 
