@@ -1,23 +1,65 @@
-//! The one place that builds an HTTP client, so that no outgoing request lacks a timeout, names
-//! itself wrongly or follows a redirect to where nobody looked.
+//! The one place that builds HTTP clients, so that no outgoing request names itself wrongly, lacks a
+//! bound in time or follows a redirect to where nobody looked.
+//!
+//! [`Caller`] asks one configured server and streams what it says; [`client`] and
+//! [`client_to_strangers`] are for everything that is said in one piece.
 
+mod call;
+mod connect;
+mod framing;
+mod head;
+mod pool;
+
+use crate::model::{ModelError, Wait};
 use reqwest::dns::Resolve;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use call::{Caller, Response};
+
 /// How we name ourselves to other servers unless configured otherwise.
 pub const USER_AGENT: &str = concat!("Banter/", env!("CARGO_PKG_VERSION"));
 
-/// Idle connections kept per host, ready for the next question without a new handshake: as many as
-/// answers are written at a time on a busy day, or each of a wave pays for a handshake.
-const POOL_PER_HOST: usize = 256;
-/// How long an idle connection is kept; below the 60 s after which many servers close theirs.
-const POOL_IDLE: Duration = Duration::from_secs(50);
+/// Why a call got no response, or not all of one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// The request could not be written down.
+    #[error("the request cannot be sent: {0}")]
+    Unsent(String),
+    /// The other side did not take the call in time.
+    #[error("no connection in time")]
+    ConnectTimeout,
+    /// There is no way to the other side.
+    #[error("no connection: {0}")]
+    Connect(String),
+    /// The connection ended too early.
+    #[error("the connection was closed in the middle")]
+    Closed,
+    /// The connection broke.
+    #[error("the connection broke: {0}")]
+    Broken(String),
+    /// The other side does not speak HTTP/1.1 as we know it.
+    #[error("not a response: {0}")]
+    Malformed(&'static str),
+}
 
-/// A client that follows no redirect, sends small writes at once and keeps connections warm.
-///
-/// There is no total timeout on purpose: an answer may stream for minutes. Whoever uses the client
-/// bounds the wait for each byte instead.
+impl From<std::io::Error> for CallError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Broken(error.to_string())
+    }
+}
+
+impl From<CallError> for ModelError {
+    /// What it means for an answer that has not begun.
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::ConnectTimeout => Self::Timeout { what: Wait::Connect },
+            error => Self::Unavailable { cause: error.to_string() },
+        }
+    }
+}
+
+/// A client that follows no redirect and sends small writes at once. Whoever uses it bounds the wait.
 ///
 /// # Errors
 /// When the TLS backend cannot be set up or `user_agent` cannot be a header value.
@@ -31,8 +73,6 @@ pub fn client(
         .connect_timeout(connect_timeout)
         .redirect(reqwest::redirect::Policy::none())
         .tcp_nodelay(true)
-        .pool_max_idle_per_host(POOL_PER_HOST)
-        .pool_idle_timeout(POOL_IDLE)
         .build()
 }
 

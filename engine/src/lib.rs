@@ -19,6 +19,7 @@ mod engine;
 pub mod http;
 pub mod model;
 mod openai;
+pub mod patience;
 pub mod prompt;
 pub mod redact;
 mod settings;

@@ -12,19 +12,20 @@ mod retry;
 mod wire;
 
 use crate::engine::EngineError;
+use crate::http::{Caller, Response};
 use crate::model::{Delta, Model, ModelError, Prompt, ReplyStream, Wait};
+use crate::patience::Patience;
 use crate::redact::Redactor;
 use crate::settings::OpenAiConnection;
 use async_stream::try_stream;
-use bytes::Bytes;
 use reader::{AnswerReader, Progress};
 use reqwest::header::HeaderValue;
-use reqwest::{Client, Response, Url};
+use reqwest::{Method, Url};
 use retry::Spread;
 use secrecy::ExposeSecret;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 /// How long to wait, after the model said it has finished, for its usage and end marker.
 const TAIL_WAIT: Duration = Duration::from_secs(2);
@@ -37,11 +38,13 @@ pub(crate) struct OpenAi {
     line: Arc<Line>,
 }
 
+/// An answer that has begun, and its first bytes.
+type Begun = (Response, Option<Vec<u8>>);
+
 /// What every call over a connection needs.
 struct Line {
-    client: Client,
+    caller: Caller,
     endpoint: Url,
-    authorization: Option<HeaderValue>,
     redactor: Redactor,
     spread: Spread,
     limits: OpenAiConnection,
@@ -66,12 +69,12 @@ impl OpenAi {
             ),
             None => None,
         };
-        let client = crate::http::client(user_agent, connection.connect_timeout)
-            .map_err(EngineError::Client)?;
+        let timeout = connection.connect_timeout;
+        let caller = Caller::new(user_agent, timeout, &endpoint, authorization.as_ref())
+            .map_err(unusable)?;
         let line = Line {
-            client,
+            caller,
             endpoint,
-            authorization,
             redactor: Redactor::new(connection.api_key.clone()),
             spread: Spread::default(),
             limits: connection,
@@ -84,17 +87,23 @@ impl Model for OpenAi {
     fn reply(&self, prompt: Prompt) -> ReplyStream {
         let line = Arc::clone(&self.line);
         Box::pin(try_stream! {
-            let mut answer = line.open(&prompt).await?;
+            let (mut response, mut first) = line.open(&prompt).await?;
             let mut reader = AnswerReader::new(line.limits.max_answer_bytes);
+            let mut patience = Patience::until(Instant::now() + line.limits.idle_timeout);
             loop {
-                let chunk = match answer.next(line.wait(&reader)).await {
-                    Ok(Some(chunk)) => chunk,
-                    Ok(None) => break,
-                    // It said that it has finished; that its tail is missing harms nobody.
-                    Err(_) if reader.progress() != Progress::Reading => break,
-                    Err(error) => Err(error)?,
+                let text = if let Some(first) = first.take() {
+                    reader.push(&first)
+                } else {
+                    let deadline = Instant::now() + line.wait(&reader);
+                    match patience.wait(deadline, response.chunk()).await {
+                        Some(Ok(Some(chunk))) => reader.push(chunk),
+                        Some(Ok(None)) => break,
+                        // It said that it has finished; that its tail is missing harms nobody.
+                        _ if reader.progress() != Progress::Reading => break,
+                        Some(Err(_)) => Err(ModelError::Cut)?,
+                        None => Err(ModelError::Timeout { what: Wait::NextByte })?,
+                    }
                 };
-                let text = reader.push(&chunk);
                 if !text.is_empty() {
                     yield Delta::Text(text);
                 }
@@ -116,7 +125,7 @@ impl Model for OpenAi {
 
 impl Line {
     /// Asks, and asks again where that makes sense, until an answer begins.
-    async fn open(&self, prompt: &Prompt) -> Result<Answer, ModelError> {
+    async fn open(&self, prompt: &Prompt) -> Result<Begun, ModelError> {
         let mut attempt = 0;
         loop {
             let error = match self.attempt(prompt).await {
@@ -134,25 +143,21 @@ impl Line {
     }
 
     /// Asks once and waits for the first byte.
-    async fn attempt(&self, prompt: &Prompt) -> Result<Answer, ModelError> {
+    async fn attempt(&self, prompt: &Prompt) -> Result<Begun, ModelError> {
         let deadline = Instant::now() + self.limits.first_byte_timeout;
-        let mut request = self.client.post(self.endpoint.clone()).json(&wire::Request::new(prompt));
-        if let Some(authorization) = &self.authorization {
-            request = request.header(reqwest::header::AUTHORIZATION, authorization);
-        }
+        let request = wire::Request::new(prompt);
+        let sent = self.caller.send(Method::POST, self.endpoint.path(), Some(&request));
         let first_byte = |_| ModelError::Timeout { what: Wait::FirstByte };
-        let mut response = timeout_at(deadline, request.send())
-            .await
-            .map_err(first_byte)?
-            .map_err(failure::from_transport)?;
+        let mut response = timeout_at(deadline, sent).await.map_err(first_byte)??;
         if !response.status().is_success() {
             return Err(self.redactor.error(failure::from_response(response).await));
         }
         let first = timeout_at(deadline, response.chunk())
             .await
             .map_err(first_byte)?
-            .map_err(|_| ModelError::Cut)?;
-        Ok(Answer { first, response })
+            .map_err(|_| ModelError::Cut)?
+            .map(<[u8]>::to_vec);
+        Ok((response, first))
     }
 
     /// The longest wait for the next byte, given what has been read.
@@ -162,25 +167,6 @@ impl Line {
             Progress::Finished => self.limits.idle_timeout.min(TAIL_WAIT),
             Progress::Marked => DRAIN_WAIT,
         }
-    }
-}
-
-/// A body whose first bytes are already here.
-struct Answer {
-    first: Option<Bytes>,
-    response: Response,
-}
-
-impl Answer {
-    /// The next bytes, or `None` at the end.
-    async fn next(&mut self, wait: Duration) -> Result<Option<Bytes>, ModelError> {
-        if let Some(first) = self.first.take() {
-            return Ok(Some(first));
-        }
-        timeout(wait, self.response.chunk())
-            .await
-            .map_err(|_| ModelError::Timeout { what: Wait::NextByte })?
-            .map_err(|_| ModelError::Cut)
     }
 }
 

@@ -1,10 +1,9 @@
 //! What went wrong before an answer began, in our words.
 
 use super::wire;
-use crate::model::{ModelError, Wait};
-use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Response, StatusCode};
-use std::error::Error as _;
+use crate::http::Response;
+use crate::model::ModelError;
+use reqwest::StatusCode;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -13,37 +12,13 @@ const MAX_BODY: usize = 16 * 1024;
 /// How long is waited for it; its status says the most important thing already.
 const BODY_WAIT: Duration = Duration::from_secs(2);
 
-/// A request that got no response.
-pub(super) fn from_transport(error: reqwest::Error) -> ModelError {
-    if error.is_timeout() {
-        // The client's only timeout is the one for connecting.
-        return ModelError::Timeout { what: Wait::Connect };
-    }
-    let error = error.without_url();
-    let mut cause = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        cause = format!("{cause}: {inner}");
-        source = inner.source();
-    }
-    ModelError::Unavailable { cause }
-}
-
 /// A response that is no success.
 pub(super) async fn from_response(mut response: Response) -> ModelError {
     let status = response.status();
-    let retry_after = retry_after(response.headers());
+    let retry_after = response.retry_after();
     let mut body = Vec::new();
-    let read = async {
-        while let Ok(Some(chunk)) = response.chunk().await {
-            body.extend_from_slice(&chunk);
-            if body.len() > MAX_BODY {
-                break;
-            }
-        }
-    };
     // What has come by then is enough: the body is only for the log.
-    let _ = timeout(BODY_WAIT, read).await;
+    let _ = timeout(BODY_WAIT, response.read_to(&mut body, MAX_BODY)).await;
     from_status(status, retry_after, &body)
 }
 
@@ -66,18 +41,11 @@ fn from_status(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -
     }
 }
 
-/// `Retry-After` in seconds. The form with a date is ignored: it needs a clock, and models send seconds.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse::<f64>().ok()?;
-    Duration::try_from_secs_f64(seconds).ok()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{from_status, retry_after};
+    use super::from_status;
     use crate::model::ModelError;
     use reqwest::StatusCode;
-    use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
     use std::time::Duration;
 
     #[test]
@@ -106,22 +74,6 @@ mod tests {
         ] {
             let status = StatusCode::from_u16(status).unwrap();
             assert_eq!(from_status(status, wait, body.as_bytes()), expected, "{status} {body}");
-        }
-    }
-
-    #[test]
-    fn retry_after_is_seconds_or_nothing() {
-        for (value, expected) in [
-            ("2", Some(2_000)),
-            (" 0.5 ", Some(500)),
-            ("-1", None),
-            ("1e300", None),
-            ("NaN", None),
-            ("Wed, 21 Oct 2026 07:28:00 GMT", None),
-        ] {
-            let headers: HeaderMap =
-                [(RETRY_AFTER, HeaderValue::from_static(value))].into_iter().collect();
-            assert_eq!(retry_after(&headers), expected.map(Duration::from_millis), "{value}");
         }
     }
 }

@@ -5,7 +5,6 @@
 //! so that a visitor who reloads the page finds it going on, and one who leaves for good cancels it.
 
 mod following;
-mod joining;
 mod live;
 mod writing;
 

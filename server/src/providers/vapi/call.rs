@@ -6,8 +6,10 @@ use super::reader::{Progress, Reader};
 use super::wire;
 use crate::providers::{Delta, ModelError, ProviderSession, ReplyStream};
 use async_stream::try_stream;
+use banter_engine::http::Response;
 use banter_engine::model::Wait;
-use reqwest::{Method, Response};
+use banter_engine::patience::Patience;
+use reqwest::Method;
 use rust_decimal::Decimal;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,9 +38,10 @@ pub(super) async fn create_session(
 pub(super) async fn complete(line: &Line, id: &str) -> Result<(), ModelError> {
     let body = Some(&wire::Complete::BODY);
     let path = ["session", id];
-    let response = line.send(Method::PATCH, &path, body, About::Session, line.deadline()).await?;
+    let deadline = line.deadline();
+    let mut response = line.send(Method::PATCH, &path, body, About::Session, deadline).await?;
     // The status says it all; what is read to its end leaves a warm connection.
-    let _ = timeout(DRAIN_WAIT, response.bytes()).await;
+    let _ = timeout(DRAIN_WAIT, response.read_to(&mut Vec::new(), MAX_BODY)).await;
     Ok(())
 }
 
@@ -63,22 +66,21 @@ pub(super) fn chat(line: Arc<Line>, chat: wire::Chat) -> ReplyStream {
         let mut response =
             line.send(Method::POST, &["chat"], Some(&chat.body), about, deadline).await?;
         let mut reader = Reader::new(line.max_answer_bytes);
-        let mut patience = (deadline, Wait::FirstByte);
+        let mut patience = Patience::until(deadline);
+        let mut wait = (deadline, Wait::FirstByte);
         loop {
-            let chunk = timeout_at(patience.0, response.chunk()).await;
-            let chunk = match chunk {
-                Ok(Ok(Some(chunk))) => chunk,
-                Ok(Ok(None)) => break,
+            let text = match patience.wait(wait.0, response.chunk()).await {
+                Some(Ok(Some(chunk))) => reader.push(chunk),
+                Some(Ok(None)) => break,
                 // It said that this was all; how the rest comes to nothing harms nobody.
                 _ if reader.progress() == Progress::Marked => break,
-                Ok(Err(_)) => Err(ModelError::Cut)?,
-                Err(_) => Err(ModelError::Timeout { what: patience.1 })?,
+                Some(Err(_)) => Err(ModelError::Cut)?,
+                None => Err(ModelError::Timeout { what: wait.1 })?,
             };
-            let text = reader.push(&chunk);
             if !text.is_empty() {
                 yield Delta::Text(text);
             }
-            patience = match reader.progress() {
+            wait = match reader.progress() {
                 Progress::Reading => (Instant::now() + line.idle, Wait::NextByte),
                 Progress::Marked => (Instant::now() + DRAIN_WAIT, Wait::NextByte),
                 Progress::Failed => break,
@@ -99,18 +101,13 @@ async fn read(
     deadline: Instant,
 ) -> Result<wire::Session, ModelError> {
     let mut body = Vec::new();
-    let reading = async {
-        while let Some(chunk) = response.chunk().await.map_err(|_| ModelError::Cut)? {
-            body.extend_from_slice(&chunk);
-            if body.len() > MAX_BODY {
-                return Err(ModelError::TooLong);
-            }
-        }
-        Ok(())
-    };
-    timeout_at(deadline, reading)
+    timeout_at(deadline, response.read_to(&mut body, MAX_BODY))
         .await
-        .map_err(|_| ModelError::Timeout { what: Wait::NextByte })??;
+        .map_err(|_| ModelError::Timeout { what: Wait::NextByte })?
+        .map_err(|_| ModelError::Cut)?;
+    if body.len() > MAX_BODY {
+        return Err(ModelError::TooLong);
+    }
     serde_json::from_slice(&body).map_err(|error| {
         let cause = format!("Vapi's answer is no session: {error}");
         line.redactor.error(ModelError::Garbled { cause })

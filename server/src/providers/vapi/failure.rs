@@ -1,10 +1,9 @@
 //! What Vapi's refusals mean, in our words: to the server by the variant, to the owner by the cause.
 
 use crate::providers::ModelError;
-use banter_engine::model::Wait;
-use reqwest::{Response, StatusCode};
+use banter_engine::http::Response;
+use reqwest::StatusCode;
 use serde_json::Value;
-use std::error::Error as _;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -24,36 +23,12 @@ pub(super) enum About {
     Session,
 }
 
-/// A request that got no response.
-pub(super) fn from_transport(error: reqwest::Error) -> ModelError {
-    if error.is_timeout() {
-        // The client's only timeout is the one for connecting.
-        return ModelError::Timeout { what: Wait::Connect };
-    }
-    let error = error.without_url();
-    let mut cause = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        cause = format!("{cause}: {inner}");
-        source = inner.source();
-    }
-    ModelError::Unavailable { cause }
-}
-
 /// A response that is no success.
 pub(super) async fn from_response(mut response: Response, about: About) -> ModelError {
     let status = response.status();
     let mut body = Vec::new();
-    let read = async {
-        while let Ok(Some(chunk)) = response.chunk().await {
-            body.extend_from_slice(&chunk);
-            if body.len() > MAX_BODY {
-                break;
-            }
-        }
-    };
     // What has come by then is enough: the body is only for the log.
-    let _ = timeout(BODY_WAIT, read).await;
+    let _ = timeout(BODY_WAIT, response.read_to(&mut body, MAX_BODY)).await;
     from_status(status, &body, about)
 }
 

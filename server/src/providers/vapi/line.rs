@@ -6,11 +6,11 @@ use crate::clock::Clock;
 use crate::providers::ModelError;
 use crate::settings::VapiConnection;
 use banter_engine::EngineError;
-use banter_engine::http::{self, USER_AGENT};
+use banter_engine::http::{Caller, Response, USER_AGENT};
 use banter_engine::model::Wait;
 use banter_engine::redact::Redactor;
-use reqwest::header::{AUTHORIZATION, HeaderValue};
-use reqwest::{Client, Method, Response, Url};
+use reqwest::header::HeaderValue;
+use reqwest::{Method, Url};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use std::sync::Arc;
@@ -19,9 +19,8 @@ use tokio::time::{Instant, timeout_at};
 
 /// What every call over a connection needs.
 pub(super) struct Line {
-    client: Client,
+    caller: Caller,
     base: Url,
-    authorization: HeaderValue,
     cooldown: Cooldown,
     /// Takes the key out of what is written down.
     pub(super) redactor: Redactor,
@@ -47,16 +46,15 @@ impl Line {
             unusable("the address must be an http(s) URL without credentials and query")
         })?;
         let key = settings.api_key.expose_secret().trim();
-        let mut authorization = HeaderValue::try_from(format!("Bearer {key}"))
+        let authorization = HeaderValue::try_from(format!("Bearer {key}"))
             .map_err(|_| unusable("the key cannot be sent in a header"))?;
-        authorization.set_sensitive(true);
         // Cloudflare in front of Vapi answers 403 to whoever has no proper name; the client has one.
-        let client = http::client(USER_AGENT, Duration::from_secs(settings.connect_seconds))
-            .map_err(EngineError::Client)?;
+        let timeout = Duration::from_secs(settings.connect_seconds);
+        let caller =
+            Caller::new(USER_AGENT, timeout, &base, Some(&authorization)).map_err(unusable)?;
         Ok(Self {
-            client,
+            caller,
             base,
-            authorization,
             cooldown: Cooldown::new(clock),
             redactor: Redactor::new(Some(settings.api_key.clone())),
             first_byte: Duration::from_secs(settings.first_byte_seconds),
@@ -85,15 +83,10 @@ impl Line {
             // Encoded, so that no id can lead to another address.
             segments.pop_if_empty().extend(path);
         }
-        let mut request =
-            self.client.request(method, url).header(AUTHORIZATION, &self.authorization);
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        let response = timeout_at(deadline, request.send())
+        let response = timeout_at(deadline, self.caller.send(method, url.path(), body))
             .await
             .map_err(|_| ModelError::Timeout { what: Wait::FirstByte })?
-            .map_err(|error| self.redactor.error(failure::from_transport(error)))?;
+            .map_err(|error| self.redactor.error(error.into()))?;
         if response.status().is_success() {
             return Ok(response);
         }

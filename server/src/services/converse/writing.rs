@@ -1,7 +1,6 @@
 //! Writing one answer: from the provider's stream into the [`Answer`] that visitors read, and into
 //! the store, until it is complete, fails, is cancelled or abandoned.
 
-use super::joining::Joining;
 use super::{Converse, interrupted};
 use crate::domain::session::Happening;
 use crate::providers::{Ask, Delta, ModelError, Opening};
@@ -13,6 +12,7 @@ use banter_shared::error::{ErrorBody, codes};
 use banter_shared::ids::SessionId;
 use banter_shared::message::{Message, MessageStatus, Role, Source};
 use banter_shared::stream::StreamEvent;
+use futures_util::StreamExt as _;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
@@ -195,7 +195,7 @@ impl Converse {
             is_first: order.is_first || at.is_new,
             variables: &Variables::default(),
         };
-        let mut stream = Joining::new(self.provider.reply(&order.assistant, ask));
+        let mut stream = self.provider.reply(&order.assistant, ask);
         let mut cancelled = std::pin::pin!(answer.cancelled());
         let mut abandoned = std::pin::pin!(answer.abandoned(self.abandon_after));
         let mut followed = std::pin::pin!(answer.followed());
@@ -230,8 +230,7 @@ impl Converse {
                     metrics::counter!("banter_tokens_total", "kind" => "completion")
                         .increment(usage.completion_tokens.into());
                 }
-                Some(Ok(Delta::Text(mut text))) => {
-                    stream.join(&mut text).await;
+                Some(Ok(Delta::Text(text))) => {
                     if std::mem::take(&mut first) {
                         metrics::histogram!("banter_first_token_seconds")
                             .record(asked.elapsed().as_secs_f64());
