@@ -6,6 +6,7 @@
 //! Asking again happens only before the first byte of an answer: the protocol keeps no state, so a
 //! lost question can be repeated, but half an answer cannot be taken back from the visitor.
 
+mod alike;
 mod failure;
 mod reader;
 mod retry;

@@ -5,6 +5,7 @@
 //! unknown keys, characters split between reads, and one JSON object instead of a stream.
 //! An answer is complete only when the model said so; a body that merely ends was cut.
 
+use super::alike::Alike;
 use super::wire::Chunk;
 use crate::body::{Body, Rest};
 use crate::model::{ModelError, Usage};
@@ -35,6 +36,7 @@ struct Answer {
     has_text: bool,
     has_chunks: bool,
     error: Option<ModelError>,
+    alike: Alike,
 }
 
 impl AnswerReader {
@@ -48,6 +50,7 @@ impl AnswerReader {
                 has_text: false,
                 has_chunks: false,
                 error: None,
+                alike: Alike::default(),
             },
         }
     }
@@ -98,12 +101,19 @@ impl Answer {
             return;
         }
         let data = data.trim();
-        if data == "[DONE]" {
+        if let Some(words) = self.alike.words(data) {
+            text.push_str(words);
+        } else if data == "[DONE]" {
             self.has_chunks = true;
             self.progress = Progress::Marked;
         } else if !data.is_empty() {
-            match serde_json::from_str(data) {
-                Ok(chunk) => self.take_chunk(&chunk, text),
+            match serde_json::from_str::<Chunk<'_>>(data) {
+                Ok(chunk) => {
+                    self.take_chunk(&chunk, text);
+                    if let Some(words) = chunk.only_words() {
+                        self.alike.learn(data, words);
+                    }
+                }
                 Err(error) => self.fail(garbled(&format!("an event is not JSON: {error}"))),
             }
         }

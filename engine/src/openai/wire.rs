@@ -216,6 +216,20 @@ impl Chunk<'_> {
         }
     }
 
+    /// What it says to the visitor, when it does nothing else.
+    pub(super) fn only_words(&self) -> Option<&str> {
+        let choice = self.choice()?;
+        let Choice {
+            delta: Some(Answer { content: Some(Content(words)), refusal: None }),
+            message: None,
+            finish_reason: None,
+        } = choice
+        else {
+            return None;
+        };
+        (self.usage.is_none() && self.error.is_none() && !words.is_empty()).then_some(words)
+    }
+
     /// Whether the model has said all it wants to say.
     pub(super) fn is_last(&self) -> bool {
         self.choice().is_some_and(|choice| choice.finish_reason.is_some())
