@@ -68,6 +68,11 @@ impl Decoder {
                 rest = after;
                 continue;
             }
+            if let Some((data, after)) = self.whole_event(rest) {
+                sink(Event { id: &self.id, event: "", data: &text(data) });
+                rest = after;
+                continue;
+            }
             let (part, end) = rest.split_at(line_length(rest));
             let length = self.line.len() + part.len();
             if length > 0 && length + self.data.len() > self.limit {
@@ -89,6 +94,19 @@ impl Decoder {
             self.line = kept;
         }
         Ok(())
+    }
+
+    /// The data of an event that is one line, and what follows it: nearly every event of a model, whole
+    /// in what has come. It is handed over where it lies.
+    fn whole_event<'a>(&self, bytes: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+        let is_between = self.started && self.line.is_empty() && !self.has_data;
+        if !is_between || !self.event.is_empty() {
+            return None;
+        }
+        let data = bytes.strip_prefix(b"data: ")?;
+        let (data, end) = data.split_at(line_length(data));
+        let after = end.strip_prefix(b"\n\n")?;
+        (bytes.len() - end.len() <= self.limit).then_some((data, after))
     }
 
     /// The connection is closed: hands over the event that was waiting for its blank line, if any.
