@@ -87,8 +87,7 @@ impl Caller {
             HeaderValue::try_from(host).map_err(|_| "the host cannot be sent in a header")?;
         let user_agent = HeaderValue::try_from(user_agent)
             .map_err(|_| "the user agent cannot be sent in a header")?;
-        let route = Route::new(&server, &proxies, roots, connect_timeout)
-            .map_err(|_| "TLS cannot be set up")?;
+        let route = Route::new(&server, &proxies, roots, connect_timeout)?;
         let mut headers = Vec::new();
         let accept = HeaderValue::from_static("*/*");
         for (name, value) in [

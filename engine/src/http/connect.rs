@@ -50,16 +50,17 @@ impl Route {
     /// The way to `server`, of which only scheme, host and port count, trusting `roots`.
     ///
     /// # Errors
-    /// What is wrong with the settings of TLS.
+    /// Why there is none.
     pub(super) fn new(
         server: &Uri,
         proxies: &Matcher,
         roots: RootCertStore,
         connect_timeout: Duration,
-    ) -> Result<Self, rustls::Error> {
+    ) -> Result<Self, &'static str> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
+            .with_safe_default_protocol_versions()
+            .map_err(|_| "TLS cannot be set up")?
             .with_root_certificates(roots)
             .with_no_client_auth();
         let direct = direct(tls.clone(), connect_timeout);
@@ -68,6 +69,9 @@ impl Route {
         let Some(proxy) = proxies.intercept(server) else {
             return Ok(straight(Way::Direct(direct)));
         };
+        if !matches!(proxy.uri().scheme_str(), Some("http" | "https")) {
+            return Err("the proxy of the environment must begin with http:// or https://");
+        }
         let authorization = proxy.basic_auth().cloned();
         if server.scheme_str() == Some("https") {
             let mut tunnel = Tunnel::new(proxy.uri().clone(), direct);

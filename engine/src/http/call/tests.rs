@@ -22,6 +22,14 @@ fn caller(base: &str, proxies: Matcher, roots: RootCertStore) -> Caller {
     Caller::by((proxies, roots), "Test/1", Duration::from_secs(5), &base, Some(&key)).unwrap()
 }
 
+#[test]
+fn a_proxy_of_another_kind_is_refused_at_once() {
+    let proxies = Matcher::builder().all("socks5://127.0.0.1:1").build();
+    let base = Url::parse("https://model.test").unwrap();
+    let made = Caller::by((proxies, web_roots()), "Test/1", Duration::ZERO, &base, None);
+    assert!(made.err().unwrap().contains("proxy"));
+}
+
 fn straight(base: &str) -> Caller {
     caller(base, Matcher::builder().build(), web_roots())
 }
