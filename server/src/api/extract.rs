@@ -163,8 +163,15 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// A reader's place, from `Last-Event-ID`.
-pub(super) fn last_event_id(headers: &HeaderMap) -> Option<Cursor> {
-    Cursor::parse(headers.get("last-event-id")?.to_str().ok()?)
+pub(super) struct Place(pub(super) Option<Cursor>);
+
+impl<S: Sync> FromRequestParts<S> for Place {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let id = parts.headers.get("last-event-id").and_then(|id| id.to_str().ok());
+        Ok(Self(id.and_then(Cursor::parse)))
+    }
 }
 
 /// A JSON body of bounded size, sent within bounded time, with the field named that is at fault.
