@@ -1,7 +1,7 @@
 //! What handlers are given: who asks, with which token, from which page, and the checked body.
 
+use super::envelope::RequestId;
 use super::error::ApiError;
-use super::request_id::RequestId;
 use crate::app::App;
 use crate::domain::client_address::client_address;
 use crate::domain::embedding::OwnOrigin;

@@ -1,6 +1,6 @@
 //! `POST /visitor/v1/sessions/{session}/messages`: a message in, an answer out as an event stream.
 
-use crate::api::request_id::RequestId;
+use crate::api::envelope::RequestId;
 use crate::api::error::ApiError;
 use crate::api::extract::{Client, Json, Place, Visitor};
 use crate::app::App;
