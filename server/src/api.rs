@@ -2,8 +2,10 @@
 //! authorise, call a service, answer.
 
 mod assets;
+mod cors;
 mod demo;
 mod embed;
+mod envelope;
 mod error;
 mod extract;
 mod health;
@@ -11,7 +13,6 @@ mod hooks;
 mod limits;
 mod openapi;
 mod owner;
-mod request_id;
 mod visitor;
 
 pub use embed::Filled;
@@ -20,12 +21,10 @@ pub use limits::RateLimits;
 
 use crate::app::App;
 use axum::Router;
-use axum::http::{HeaderName, Method, header};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn;
 use axum::routing::{delete, get, post};
+use envelope::Envelope;
 use std::sync::Arc;
-use std::time::Duration;
-use tower_http::cors::{AllowOrigin, CorsLayer};
 
 /// The whole server.
 #[rustfmt::skip]
@@ -39,9 +38,9 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/visitor/v1/sessions/{session}/messages", post(visitor::messages::create))
         .route("/visitor/v1/sessions/{session}/activity", post(visitor::sessions::activity))
         .route("/visitor/v1/sessions/{session}/end",      post(visitor::sessions::end))
-        // Set here as well, so that it lies under CORS: a preflight is a method, too.
+        // Set here as well, so that it is answered across origins: a preflight is a method, too.
         .method_not_allowed_fallback(error::method_not_allowed)
-        .layer(cors());
+        .layer(Envelope::across_origins(app.clone()));
 
     // Host pages: one tag, one frame, versioned files.
     let embed = Router::new()
@@ -87,47 +86,13 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/openapi.json", get(openapi::document));
 
     Router::new()
-        .merge(visitor)
         .merge(owner)
         .merge(hooks)
         .merge(embed)
         .merge(system)
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed)
-        .layer(from_fn(security_headers))
-        .layer(from_fn_with_state(app.clone(), request_id::attach))
+        .layer(Envelope::new(app.clone()))
+        .merge(visitor)
         .with_state(app)
-}
-
-/// Who may read an answer across origins: any page, because reading needs the token, and the widget's
-/// list of origins is checked by the handlers, which know the widget.
-fn cors() -> CorsLayer {
-    CorsLayer::new()
-        .allow_origin(AllowOrigin::mirror_request())
-        .allow_methods([Method::GET, Method::POST])
-        .allow_headers([
-            header::AUTHORIZATION,
-            header::CONTENT_TYPE,
-            HeaderName::from_static("last-event-id"),
-        ])
-        .expose_headers([header::RETRY_AFTER, request_id::HEADER])
-        .max_age(Duration::from_secs(24 * 3600))
-}
-
-/// What every answer carries, unless its handler said something stricter.
-async fn security_headers(
-    request: axum::extract::Request,
-    next: axum::middleware::Next,
-) -> axum::response::Response {
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    for (name, value) in [
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "strict-origin-when-cross-origin"),
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
-        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-    ] {
-        headers.entry(name).or_insert(axum::http::HeaderValue::from_static(value));
-    }
-    response
 }

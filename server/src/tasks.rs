@@ -4,23 +4,28 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::MissedTickBehavior;
 
 /// A handle to the set of running tasks. Clones share the set.
 #[derive(Clone, Debug)]
 pub struct Tasks {
-    running: Arc<watch::Sender<usize>>,
+    running: Arc<Running>,
     stopping: Arc<watch::Sender<bool>>,
+}
+
+/// How many tasks run. Every request changes it, so it is no lock.
+#[derive(Debug, Default)]
+struct Running {
+    count: AtomicUsize,
+    none: Notify,
 }
 
 impl Default for Tasks {
     fn default() -> Self {
-        Self {
-            running: Arc::new(watch::Sender::new(0)),
-            stopping: Arc::new(watch::Sender::new(false)),
-        }
+        Self { running: Arc::default(), stopping: Arc::new(watch::Sender::new(false)) }
     }
 }
 
@@ -56,13 +61,22 @@ impl Tasks {
     /// How many tasks run now.
     #[must_use]
     pub fn running(&self) -> usize {
-        *self.running.borrow()
+        self.running.count.load(Ordering::SeqCst)
     }
 
     /// Waits until nothing runs, at most for `limit`. Says whether that was reached.
     pub async fn idle(&self, limit: Duration) -> bool {
-        let mut running = self.running.subscribe();
-        tokio::time::timeout(limit, running.wait_for(|count| *count == 0)).await.is_ok()
+        let idle = async {
+            loop {
+                // Waited for before looked at, so that an end in between is not missed.
+                let none = self.running.none.notified();
+                if self.running() == 0 {
+                    return;
+                }
+                none.await;
+            }
+        };
+        tokio::time::timeout(limit, idle).await.is_ok()
     }
 }
 
@@ -85,18 +99,20 @@ where
 }
 
 /// Counts one task for as long as it lives, also when it panics.
-struct Ticket(Arc<watch::Sender<usize>>);
+struct Ticket(Arc<Running>);
 
 impl Ticket {
-    fn new(running: Arc<watch::Sender<usize>>) -> Self {
-        running.send_modify(|count| *count += 1);
+    fn new(running: Arc<Running>) -> Self {
+        running.count.fetch_add(1, Ordering::SeqCst);
         Self(running)
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.0.send_modify(|count| *count -= 1);
+        if self.0.count.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.0.none.notify_waiters();
+        }
     }
 }
 
@@ -115,8 +131,9 @@ mod tests {
         });
         assert_eq!(tasks.running(), 1);
         assert!(!tasks.idle(Duration::from_millis(20)).await);
-        release.send(()).unwrap();
-        assert!(tasks.idle(Duration::from_secs(5)).await);
+        let (is_idle, sent) =
+            tokio::join!(tasks.idle(Duration::from_secs(5)), async { release.send(()) });
+        assert!(is_idle && sent.is_ok());
         assert_eq!(tasks.running(), 0);
     }
 

@@ -18,7 +18,7 @@ impl<E: Into<Refusal>> From<E> for ApiError {
 }
 
 impl IntoResponse for ApiError {
-    /// An empty answer that carries the refusal to `request_id::attach`, which knows the id.
+    /// An empty answer that carries the refusal to the `Envelope`, which knows the id.
     fn into_response(self) -> Response {
         let mut response = status(&self.0).into_response();
         response.extensions_mut().insert(self);

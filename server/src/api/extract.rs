@@ -1,7 +1,7 @@
 //! What handlers are given: who asks, with which token, from which page, and the checked body.
 
+use super::envelope::RequestId;
 use super::error::ApiError;
-use super::request_id::RequestId;
 use crate::app::App;
 use crate::domain::client_address::client_address;
 use crate::domain::embedding::OwnOrigin;
@@ -11,7 +11,7 @@ use crate::services::tokens::Claims;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use banter_shared::session::{EndReason, EndSession};
 use banter_shared::stream::Cursor;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -64,8 +64,6 @@ impl<S: Sync> FromRequestParts<S> for RequestId {
 pub(super) struct AskedFrom {
     /// The `Origin` header. `null` and junk count as a page that is on no list.
     pub(super) origin: Option<Origin>,
-    /// Whether the header was there at all.
-    pub(super) stated: bool,
     /// This server.
     pub(super) own: OwnOrigin,
 }
@@ -77,7 +75,6 @@ impl FromRequestParts<Arc<App>> for AskedFrom {
         let stated = parts.headers.get(header::ORIGIN);
         Ok(Self {
             origin: stated.and_then(|value| value.to_str().ok()).and_then(Origin::parse),
-            stated: stated.is_some(),
             own: own_origin(app, &parts.headers),
         })
     }
@@ -99,24 +96,22 @@ impl FromRequestParts<Arc<App>> for Visitor {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
-        let token = bearer(&parts.headers).ok_or(Refusal::Unauthorized)?.to_owned();
-        Self::with_token(&token, parts, app).await
+        let token = bearer(&parts.headers).ok_or(Refusal::Unauthorized)?;
+        let claims = app.tokens.verify(token, app.clock.now_ms())?;
+        Self::of(claims, parts, app).await
     }
 }
 
 impl Visitor {
-    /// The visitor whose token was shown wherever it was shown.
-    async fn with_token(token: &str, parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
-        let claims = app.tokens.verify(token, app.clock.now_ms())?;
+    /// The visitor whose token says `claims`, if the request is one that the token is for.
+    async fn of(claims: Claims, parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
         let path = RawPathParams::from_request_parts(parts, app).await.ok();
-        let session = path.as_ref().and_then(|path| {
-            path.iter().find(|(name, _)| *name == "session").map(|(_, value)| value.to_owned())
-        });
-        if session.as_deref() != Some(claims.session.as_str()) {
+        let mut path = path.iter().flatten();
+        let session = path.find(|(name, _)| *name == "session").map(|(_, session)| session);
+        if session != Some(claims.session.as_str()) {
             return Err(Refusal::Forbidden.into());
         }
-        let from = AskedFrom::from_request_parts(parts, app).await?;
-        if (from.stated && from.origin.is_none()) || !claims.fits(from.origin.as_ref()) {
+        if !claims.fits(parts.headers.get(header::ORIGIN).map(HeaderValue::as_bytes)) {
             return Err(Refusal::OriginNotAllowed.into());
         }
         Ok(Self(claims))
@@ -142,7 +137,8 @@ impl FromRequest<Arc<App>> for Leaver {
             if bytes.is_empty() { EndSession::default() } else { from_json(&bytes)? };
         let token = bearer(&parts.headers).map(str::to_owned).or(end.token);
         let token = token.ok_or(Refusal::Unauthorized)?;
-        let Visitor(claims) = Visitor::with_token(&token, &mut parts, app).await?;
+        let claims = app.tokens.verify(&token, app.clock.now_ms())?;
+        let Visitor(claims) = Visitor::of(claims, &mut parts, app).await?;
         if !end.reason.is_visitors() {
             return Err(Refusal::Invalid {
                 field: Some("reason".into()),
@@ -163,8 +159,15 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// A reader's place, from `Last-Event-ID`.
-pub(super) fn last_event_id(headers: &HeaderMap) -> Option<Cursor> {
-    Cursor::parse(headers.get("last-event-id")?.to_str().ok()?)
+pub(super) struct Place(pub(super) Option<Cursor>);
+
+impl<S: Sync> FromRequestParts<S> for Place {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let id = parts.headers.get("last-event-id").and_then(|id| id.to_str().ok());
+        Ok(Self(id.and_then(Cursor::parse)))
+    }
 }
 
 /// A JSON body of bounded size, sent within bounded time, with the field named that is at fault.

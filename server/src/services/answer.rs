@@ -10,7 +10,7 @@ use banter_shared::message::Message;
 use banter_shared::stream::{Accepted, Cursor, StreamEvent};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 /// The answer to one question.
 #[derive(Debug)]
@@ -20,12 +20,10 @@ pub struct Answer {
     /// The question's text, to tell a repetition from a conflict.
     pub question_text: String,
     state: Mutex<State>,
-    /// Changes whenever the state does.
-    changed: watch::Sender<()>,
-    /// How many read along.
-    readers: watch::Sender<usize>,
-    cancelled: watch::Sender<bool>,
-    followed: watch::Sender<bool>,
+    /// Wakes whoever reads: there is more.
+    news: Notify,
+    /// Wakes whoever writes: something is asked of it, or readers came or went.
+    asked: Notify,
 }
 
 #[derive(Debug)]
@@ -33,6 +31,10 @@ struct State {
     phase: Phase,
     accepted: Accepted,
     text: String,
+    /// How many read along.
+    readers: usize,
+    cancelled: bool,
+    followed: bool,
 }
 
 #[derive(Debug)]
@@ -60,11 +62,16 @@ impl Answer {
         Self {
             question,
             question_text,
-            state: Mutex::new(State { phase: Phase::Starting, accepted, text: String::new() }),
-            changed: watch::Sender::new(()),
-            readers: watch::Sender::new(0),
-            cancelled: watch::Sender::new(false),
-            followed: watch::Sender::new(false),
+            state: Mutex::new(State {
+                phase: Phase::Starting,
+                accepted,
+                text: String::new(),
+                readers: 0,
+                cancelled: false,
+                followed: false,
+            }),
+            news: Notify::new(),
+            asked: Notify::new(),
         }
     }
 
@@ -122,35 +129,46 @@ impl Answer {
 
     /// Somebody on another server reads along: the text has to be stored often.
     pub fn follow(&self) {
-        self.followed.send_replace(true);
+        self.state().followed = true;
+        self.asked.notify_waiters();
     }
 
     /// Resolves when the first reader on another server asks.
     pub async fn followed(&self) {
-        // Cannot fail: the sender lives in `self`.
-        let _ = self.followed.subscribe().wait_for(|followed| *followed).await;
+        self.until(|state| state.followed).await;
     }
 
     /// Asks the writer to stop.
     pub fn cancel(&self) {
-        self.cancelled.send_replace(true);
+        self.state().cancelled = true;
+        self.asked.notify_waiters();
     }
 
     /// Resolves when the writer shall stop.
     pub async fn cancelled(&self) {
-        // Cannot fail: the sender lives in `self`.
-        let _ = self.cancelled.subscribe().wait_for(|cancelled| *cancelled).await;
+        self.until(|state| state.cancelled).await;
     }
 
     /// Resolves when nobody has been reading for as long as `grace`.
     pub async fn abandoned(&self, grace: Duration) {
-        let mut readers = self.readers.subscribe();
         loop {
-            let _ = readers.wait_for(|count| *count == 0).await;
-            let back = readers.wait_for(|count| *count > 0);
+            self.until(|state| state.readers == 0).await;
+            let back = self.until(|state| state.readers > 0);
             if tokio::time::timeout(grace, back).await.is_err() {
                 return;
             }
+        }
+    }
+
+    /// Resolves when the writer finds that `is_so`.
+    async fn until(&self, is_so: impl Fn(&State) -> bool) {
+        loop {
+            // Waited for before looked at, so that nothing that comes in between is missed.
+            let asked = self.asked.notified();
+            if is_so(&self.state()) {
+                return;
+            }
+            asked.await;
         }
     }
 
@@ -161,6 +179,8 @@ impl Answer {
     pub async fn read(self: &Arc<Self>, cursor: Option<Cursor>) -> Result<Reader, Refusal> {
         let mut reader = Reader::new(self.clone());
         loop {
+            // As in `until`.
+            let news = self.news.notified();
             {
                 let state = self.state();
                 match &state.phase {
@@ -173,13 +193,13 @@ impl Answer {
                     }
                 }
             }
-            let _ = reader.changed.changed().await;
+            news.await;
         }
     }
 
     fn update(&self, change: impl FnOnce(&mut State)) {
         change(&mut self.state());
-        self.changed.send_replace(());
+        self.news.notify_waiters();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -208,7 +228,6 @@ fn place(state: &State, cursor: Option<Cursor>) -> usize {
 #[derive(Debug)]
 pub struct Reader {
     answer: Arc<Answer>,
-    changed: watch::Receiver<()>,
     attempt: u32,
     position: usize,
 }
@@ -226,9 +245,15 @@ pub struct Step {
 
 impl Reader {
     fn new(answer: Arc<Answer>) -> Self {
-        answer.readers.send_modify(|count| *count += 1);
-        let changed = answer.changed.subscribe();
-        Self { answer, changed, attempt: 0, position: 0 }
+        let is_first = {
+            let mut state = answer.state();
+            state.readers += 1;
+            state.readers == 1
+        };
+        if is_first {
+            answer.asked.notify_waiters();
+        }
+        Self { answer, attempt: 0, position: 0 }
     }
 
     /// The event every stream begins with.
@@ -240,8 +265,6 @@ impl Reader {
 
     /// What is there now; `None` when there is nothing new.
     pub fn poll(&mut self) -> Option<Step> {
-        // Seen before looked at, so that nothing that comes in between is missed.
-        self.changed.mark_unchanged();
         let state = self.answer.state();
         let restarted = (self.attempt != state.accepted.attempt).then(|| {
             self.attempt = state.accepted.attempt;
@@ -263,15 +286,35 @@ impl Reader {
         is_news.then_some(Step { restarted, delta, end })
     }
 
-    /// Resolves when [`Reader::poll`] may have something new.
-    pub async fn changed(&mut self) {
-        let _ = self.changed.changed().await;
+    /// Resolves when [`Reader::poll`] has something new.
+    pub async fn changed(&self) {
+        loop {
+            // As in `Answer::until`.
+            let news = self.answer.news.notified();
+            if self.has_news(&self.answer.state()) {
+                return;
+            }
+            news.await;
+        }
+    }
+
+    fn has_news(&self, state: &State) -> bool {
+        self.attempt != state.accepted.attempt
+            || self.position != state.text.len()
+            || matches!(state.phase, Phase::Ended(_))
     }
 }
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        self.answer.readers.send_modify(|count| *count -= 1);
+        let is_last = {
+            let mut state = self.answer.state();
+            state.readers -= 1;
+            state.readers == 0
+        };
+        if is_last {
+            self.answer.asked.notify_waiters();
+        }
     }
 }
 
@@ -281,126 +324,4 @@ fn offset(position: usize) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Answer, Refusal};
-    use banter_shared::stream::{Cursor, StreamEvent};
-    use proptest::prelude::*;
-    use std::sync::Arc;
-    use std::time::Duration;
-
-    fn done() -> StreamEvent {
-        StreamEvent::Delta("stands for the end".into())
-    }
-
-    fn block_on<T>(work: impl Future<Output = T>) -> T {
-        tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(work)
-    }
-
-    proptest! {
-        /// Whatever pieces the text comes in, whenever a reader looks, wherever it lost its
-        /// connection: what it has in the end is the text, once.
-        #[test]
-        fn every_reader_gets_every_byte_once(
-            pieces in prop::collection::vec("\\PC{0,6}", 0..20),
-            looks in prop::collection::vec(any::<bool>(), 20),
-            lost_at in any::<prop::sample::Index>(),
-        ) {
-            let answer = Arc::new(Answer::starting("q".into(), "?".into()));
-            answer.begin(1, 0);
-            answer.accept();
-            let whole: String = pieces.concat();
-            let lost_at = lost_at.index(pieces.len() + 1);
-            let mut reader = block_on(answer.read(None)).unwrap();
-            let mut got = String::new();
-            let mut cursor = Cursor { attempt: 1, offset: 0 };
-            for (number, piece) in pieces.iter().enumerate() {
-                answer.push(piece);
-                let step = if looks[number] { reader.poll() } else { None };
-                if let Some((at, text)) = step.and_then(|step| step.delta) {
-                    got.push_str(&text);
-                    cursor = at;
-                }
-                if number == lost_at {
-                    reader = block_on(answer.read(Some(cursor))).unwrap();
-                    prop_assert_eq!(reader.accepted().offset, cursor.offset);
-                }
-            }
-            answer.end(done());
-            let last = reader.poll().unwrap();
-            got.push_str(&last.delta.map(|(_, text)| text).unwrap_or_default());
-            prop_assert_eq!(got, whole);
-            prop_assert_eq!(last.end, Some(done()));
-        }
-
-        #[test]
-        fn a_made_up_cursor_is_harmless(text in "\\PC{0,12}", attempt in 0_u32..3, offset: u32) {
-            let answer = Arc::new(Answer::starting("q".into(), "?".into()));
-            answer.begin(1, 0);
-            answer.accept();
-            answer.push(&text);
-            let mut reader = block_on(answer.read(Some(Cursor { attempt, offset }))).unwrap();
-            let from = reader.accepted().offset as usize;
-            let rest = reader.poll().and_then(|step| step.delta).map(|(_, text)| text);
-            prop_assert_eq!(&text[from..], rest.unwrap_or_default());
-        }
-    }
-
-    #[tokio::test]
-    async fn whoever_reads_while_it_is_written_anew_starts_anew() {
-        let answer = Arc::new(Answer::starting("q".into(), "?".into()));
-        answer.begin(1, 0);
-        answer.accept();
-        answer.push("Half an ans");
-        let mut reader = answer.read(None).await.unwrap();
-        assert_eq!(reader.poll().unwrap().delta.unwrap().1, "Half an ans");
-        answer.begin(2, 0);
-        answer.push("Whole");
-        let step = reader.poll().unwrap();
-        let restarted = step.restarted.unwrap();
-        assert_eq!((restarted.attempt, restarted.offset), (2, 0));
-        assert_eq!(step.delta, Some((Cursor { attempt: 2, offset: 5 }, "Whole".into())));
-        assert_eq!(reader.poll(), None);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_answer_is_abandoned_only_when_nobody_comes_back_in_time() {
-        let answer = Arc::new(Answer::starting("q".into(), "?".into()));
-        answer.begin(1, 0);
-        answer.accept();
-        let reader = answer.read(None).await.unwrap();
-        let grace = Duration::from_secs(5);
-        let mut abandoned = Box::pin(answer.abandoned(grace));
-        let within = |limit| tokio::time::sleep(Duration::from_secs(limit));
-        tokio::select! { () = &mut abandoned => panic!("is being read"), () = within(60) => {} }
-        drop(reader);
-        tokio::select! { () = &mut abandoned => panic!("too early"), () = within(4) => {} }
-        let reader = answer.read(None).await.unwrap();
-        tokio::select! { () = &mut abandoned => panic!("is being read again"), () = within(60) => {} }
-        drop(reader);
-        tokio::time::timeout(Duration::from_secs(6), abandoned).await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn nothing_is_shown_before_the_question_is_stored() {
-        let answer = Arc::new(Answer::starting("q".into(), "?".into()));
-        let mut reading = Box::pin(answer.read(None));
-        answer.begin(1, 0);
-        answer.push("Early");
-        let now = std::future::ready(());
-        tokio::select! { biased; _ = &mut reading => panic!("not stored"), () = now => {} }
-        assert_eq!(answer.so_far(), None);
-        answer.accept();
-        assert_eq!(reading.await.unwrap().poll().unwrap().delta.unwrap().1, "Early");
-    }
-
-    #[tokio::test]
-    async fn whoever_waits_for_a_refused_question_is_refused() {
-        let answer = Arc::new(Answer::starting("q".into(), "?".into()));
-        let waiting = answer.clone();
-        let (refusal, ()) = tokio::join!(waiting.read(None), async {
-            tokio::task::yield_now().await;
-            answer.refuse(Refusal::SessionEnded);
-        });
-        assert!(matches!(refusal, Err(Refusal::SessionEnded)));
-    }
-}
+mod tests;

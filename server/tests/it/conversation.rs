@@ -146,7 +146,11 @@ async fn a_page_on_another_origin_can_read_the_answers() {
     let server = Server::start().await;
     let visitor = server.visitor();
     let created = visitor.post("/widgets/test/sessions").json(&json!({})).send().await.unwrap();
-    assert_eq!(created.headers()["access-control-allow-origin"], SHOP);
+    let headers = created.headers();
+    assert_eq!(headers["access-control-allow-origin"], SHOP);
+    assert_eq!(headers["access-control-expose-headers"], "retry-after,x-request-id");
+    assert!(headers["vary"].to_str().unwrap().contains("origin"));
+    assert_eq!(headers["x-content-type-options"], "nosniff");
     let preflight = crate::support::client()
         .request(reqwest::Method::OPTIONS, server.url("/visitor/v1/sessions/x/messages"))
         .header("origin", SHOP)
@@ -156,5 +160,21 @@ async fn a_page_on_another_origin_can_read_the_answers() {
         .await
         .unwrap();
     assert_eq!(preflight.status(), 200);
-    assert!(!preflight.headers().contains_key("access-control-allow-credentials"));
+    let headers = preflight.headers();
+    for (name, value) in [
+        ("access-control-allow-origin", SHOP),
+        ("access-control-allow-methods", "GET,POST"),
+        ("access-control-allow-headers", "authorization,content-type,last-event-id"),
+        ("access-control-max-age", "86400"),
+    ] {
+        assert_eq!(headers[name], value);
+    }
+    assert!(!headers.contains_key("access-control-allow-credentials"));
+    // A refusal can be read, too; what is not for visitors' pages cannot.
+    let page = |path: &str| crate::support::client().put(server.url(path)).header("origin", SHOP);
+    let refused = page("/visitor/v1/sessions/x/messages").send().await.unwrap();
+    assert_eq!(refused.status(), 405);
+    assert_eq!(refused.headers()["access-control-allow-origin"], SHOP);
+    let owners = page("/api/v1/logs").send().await.unwrap();
+    assert!(!owners.headers().contains_key("access-control-allow-origin"));
 }

@@ -27,6 +27,27 @@ async fn healthy_ready_and_counting() {
 }
 
 #[tokio::test]
+async fn requests_are_counted_by_route_and_status() {
+    let server = Server::start().await;
+    let get = async |path: &str| client().get(server.url(path)).send().await.unwrap();
+    for path in ["widgets/test", "widgets/other", "widgets/test", "nothing"] {
+        get(&format!("/visitor/v1/{path}")).await;
+    }
+    client().put(server.url("/visitor/v1/widgets/test")).send().await.unwrap();
+    let metrics = get("/metrics").await.text().await.unwrap();
+    let widget = "route=\"/visitor/v1/widgets/{widget}\"";
+    for line in [
+        format!("banter_requests_total{{{widget},status=\"200\"}} "),
+        format!("banter_requests_total{{{widget},status=\"404\"}} "),
+        format!("banter_requests_total{{{widget},status=\"405\"}} "),
+        "banter_requests_total{route=\"(none)\",status=\"404\"} ".to_owned(),
+        format!("banter_request_seconds_count{{{widget}}} "),
+    ] {
+        assert!(metrics.contains(&line), "{line} is missing from\n{metrics}");
+    }
+}
+
+#[tokio::test]
 async fn whoever_is_elsewhere_reads_metrics_with_a_key_that_may() {
     let server = Server::start_with(ACCOUNTS).await;
     let first = server.first_owner();

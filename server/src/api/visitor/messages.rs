@@ -1,22 +1,23 @@
 //! `POST /visitor/v1/sessions/{session}/messages`: a message in, an answer out as an event stream.
 
+use crate::api::envelope::RequestId;
 use crate::api::error::ApiError;
-use crate::api::extract::{Client, Json, Visitor, last_event_id};
-use crate::api::request_id::RequestId;
+use crate::api::extract::{Client, Json, Place, Visitor};
 use crate::app::App;
 use crate::services::answer::{Reader, Step};
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::header;
 use axum::response::IntoResponse;
 use banter_shared::error::ErrorBody;
 use banter_shared::session::PostMessage;
 use banter_shared::sse;
 use banter_shared::stream::{Cursor, StreamEvent};
-use futures_util::stream::{self, Stream};
+use futures_util::stream::Stream;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
 
 /// How long a stream may say nothing before a comment shows that it lives: under the 30 s after
 /// which common proxies give up.
@@ -53,11 +54,10 @@ pub(in crate::api) async fn create(
     Visitor(claims): Visitor,
     Client(address): Client,
     RequestId(request_id): RequestId,
-    headers: HeaderMap,
+    Place(cursor): Place,
     Json(message): Json<PostMessage>,
 ) -> Result<impl IntoResponse, ApiError> {
     app.rate_limits.message(address, &claims.session)?;
-    let cursor = last_event_id(&headers);
     let reader = app.converse.post(&claims, message, cursor, &request_id).await?;
     let head = [
         (header::CONTENT_TYPE, "text/event-stream"),
@@ -69,43 +69,60 @@ pub(in crate::api) async fn create(
 }
 
 /// The stream's bytes: each item is all that has come, so that a burst leaves in one write.
-fn events(reader: Reader) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
-    let mut opening = String::with_capacity(512);
-    write(&mut opening, None, &StreamEvent::Accepted(reader.accepted()));
-    stream::unfold(Some((reader, opening)), |state| async move {
-        let (mut reader, mut text) = state?;
+fn events(mut reader: Reader) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
+    async_stream::stream! {
+        let mut bytes = Vec::new();
+        write(&mut bytes, None, &StreamEvent::Accepted(reader.accepted()));
+        let mut said_at = Instant::now();
+        // Set anew only when it rings: most of what is said comes long before.
+        let mut ping = std::pin::pin!(sleep_until(said_at + PING_EVERY));
         loop {
             let step = reader.poll();
-            let ended = step.as_ref().is_some_and(|step| step.end.is_some());
+            let is_over = step.as_ref().is_some_and(|step| step.end.is_some());
             if let Some(step) = step {
-                write_step(&mut text, step);
+                write_step(&mut bytes, step);
             }
-            if !text.is_empty() {
-                let rest = (!ended).then(|| (reader, String::new()));
-                return Some((Ok(Bytes::from(text)), rest));
+            if !bytes.is_empty() {
+                yield Ok(Bytes::from(std::mem::take(&mut bytes)));
+                said_at = Instant::now();
             }
-            if tokio::time::timeout(PING_EVERY, reader.changed()).await.is_err() {
-                text.push_str(": ping\n\n");
+            if is_over {
+                return;
+            }
+            tokio::select! {
+                biased;
+                () = reader.changed() => {}
+                () = &mut ping => {
+                    if said_at.elapsed() >= PING_EVERY {
+                        bytes.extend_from_slice(b": ping\n\n");
+                        said_at = Instant::now();
+                    }
+                    ping.as_mut().reset(said_at + PING_EVERY);
+                }
             }
         }
-    })
+    }
 }
 
-fn write_step(text: &mut String, step: Step) {
+fn write_step(bytes: &mut Vec<u8>, step: Step) {
     if let Some(accepted) = step.restarted {
-        write(text, None, &StreamEvent::Accepted(accepted));
+        write(bytes, None, &StreamEvent::Accepted(accepted));
     }
     if let Some((cursor, delta)) = step.delta {
-        write(text, Some(cursor), &StreamEvent::Delta(delta));
+        // With an ordinary text's escapes.
+        bytes.reserve(delta.len() + delta.len() / 8);
+        write(bytes, Some(cursor), &StreamEvent::Delta(delta));
     }
     if let Some(end) = step.end {
-        write(text, None, &end);
+        write(bytes, None, &end);
     }
 }
 
-fn write(text: &mut String, cursor: Option<Cursor>, event: &StreamEvent) {
-    // Our own types serialise; an empty event would be skipped by every reader.
-    let data = serde_json::to_string(event).unwrap_or_default();
-    let id = cursor.map(|cursor| cursor.to_string()).unwrap_or_default();
-    sse::encode(text, &id, "", &data);
+fn write(bytes: &mut Vec<u8>, cursor: Option<Cursor>, event: &StreamEvent) {
+    // Enough for all but a text or a list of sources.
+    bytes.reserve(300);
+    sse::encode(bytes, cursor, |bytes| {
+        // Our own types serialise, and memory takes whatever is written.
+        let _ = serde_json::to_writer(bytes, event);
+    });
 }
