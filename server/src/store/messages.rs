@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use banter_shared::error::ErrorBody;
 use banter_shared::ids::{MessageId, SessionId};
 use banter_shared::message::{Message, MessageStatus, Source};
+use std::sync::Arc;
 
 /// A question that was accepted, or what there was instead.
 #[derive(Debug)]
@@ -51,7 +52,7 @@ pub struct AnswerOrder {
     /// Whether nothing was answered in this session before.
     pub is_first: bool,
     /// Who answers.
-    pub assistant: Assistant,
+    pub assistant: Arc<Assistant>,
     /// The answer's id.
     pub answer_id: MessageId,
     /// Which try this is, from 1.

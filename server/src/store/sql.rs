@@ -4,9 +4,11 @@
 //! What the databases share and therefore may be used: `$1` parameters, `ON CONFLICT`, `RETURNING`,
 //! partial indexes, 64-bit integers, text, bytes. Documents are JSON in text columns; truth values
 //! are 0 and 1. In PostgreSQL transactions run side by side, so whatever reads before it writes
-//! takes the row's lock first ([`Dialect::for_update`]); SQLite has one writer and needs none.
+//! takes the row's lock first (`FOR UPDATE`), and whoever looks for work passes over rows that another
+//! server works on (`SKIP LOCKED`); SQLite has one writer and leaves these words out.
 
 mod answers;
+mod assistants;
 mod deliveries;
 mod exports;
 mod finalize;
@@ -26,6 +28,7 @@ mod widgets;
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
 use super::{Durable, Notice, Result, Store, StoreError};
+use assistants::Assistants;
 use async_trait::async_trait;
 use tokio::sync::broadcast;
 
@@ -34,24 +37,6 @@ use tokio::sync::broadcast;
 pub(in crate::store) enum Dialect {
     Sqlite,
     Postgres,
-}
-
-impl Dialect {
-    /// Ends a `SELECT` whose row is about to be changed.
-    pub(in crate::store) fn for_update(self) -> &'static str {
-        match self {
-            Self::Sqlite => "",
-            Self::Postgres => " FOR UPDATE",
-        }
-    }
-
-    /// Ends a `SELECT` of work to do: rows that another server works on are passed over.
-    pub(in crate::store) fn skip_locked(self) -> &'static str {
-        match self {
-            Self::Sqlite => "",
-            Self::Postgres => " FOR UPDATE SKIP LOCKED",
-        }
-    }
 }
 
 /// What goes into a statement and comes out of a row.
@@ -133,9 +118,17 @@ impl Row {
         self.0.get(column).unwrap_or(&Value::Null)
     }
 
+    /// A text that is only looked at.
+    pub(in crate::store) fn str(&self, column: usize) -> Result<&str> {
+        match self.value(column) {
+            Value::Text(text) => Ok(text),
+            _ => Err(StoreError::Column(column)),
+        }
+    }
+
     /// A text.
     pub(in crate::store) fn text(&self, column: usize) -> Result<String> {
-        self.optional_text(column)?.ok_or(StoreError::Column(column))
+        self.str(column).map(str::to_owned)
     }
 
     /// A text or nothing.
@@ -210,6 +203,7 @@ pub struct SqlStore {
     database: Database,
     /// This server's name among those that share the database.
     node: String,
+    assistants: Assistants,
 }
 
 #[derive(Clone, Debug)]
@@ -224,7 +218,7 @@ impl SqlStore {
     /// # Errors
     /// When the file cannot be opened, is from a newer version, or a migration fails.
     pub fn open(file: &std::path::Path, node: String) -> Result<Self> {
-        Ok(Self { database: Database::Sqlite(Sqlite::open(file)?), node })
+        Ok(Self::on(Database::Sqlite(Sqlite::open(file)?), node))
     }
 
     /// Connects to the PostgreSQL database at `url` with up to `connections` connections.
@@ -232,11 +226,16 @@ impl SqlStore {
     /// # Errors
     /// When it cannot be reached, is from an incompatible newer version, or a migration fails.
     pub fn connect(url: &str, connections: usize, node: String) -> Result<Self> {
-        Ok(Self { database: Database::Postgres(Postgres::open(url, connections)?), node })
+        Ok(Self::on(Database::Postgres(Postgres::open(url, connections)?), node))
+    }
+
+    fn on(database: Database, node: String) -> Self {
+        Self { database, node, assistants: Assistants::default() }
     }
 
     /// Runs `work` in a transaction and returns its result once that is durable. `work` may run
-    /// again when the database asks for it (a deadlock, a lost connection before the commit).
+    /// again when the database asks for it (a deadlock, a lost connection before the commit) or when
+    /// what ran before it was undone.
     async fn write<T: Send + 'static>(
         &self,
         work: impl Fn(&mut dyn Transaction) -> Result<T> + Send + 'static,

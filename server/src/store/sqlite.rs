@@ -7,6 +7,7 @@
 
 mod connection;
 mod reader;
+mod statements;
 mod transaction;
 mod writer;
 
@@ -38,7 +39,7 @@ impl Sqlite {
     /// See `SqlStore::write`.
     pub(super) async fn write<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut dyn Transaction) -> Result<T> + Send + 'static,
+        work: impl Fn(&mut dyn Transaction) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         self.writer.write(work).await
     }
@@ -46,7 +47,7 @@ impl Sqlite {
     /// See `SqlStore::decide`.
     pub(super) async fn decide<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut dyn Transaction) -> Result<T> + Send + 'static,
+        work: impl Fn(&mut dyn Transaction) -> Result<T> + Send + 'static,
     ) -> Result<(T, Durable)> {
         self.writer.decide(work).await
     }

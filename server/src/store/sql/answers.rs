@@ -16,8 +16,9 @@ use banter_shared::message::{Message, MessageStatus};
 #[async_trait]
 impl MessageRepository for SqlStore {
     async fn append_question(&self, question: Question) -> Result<Appended> {
-        let node = self.node.clone();
-        let (mut decided, durable) = self.decide(move |tx| append(tx, &question, &node)).await?;
+        let (node, assistants) = (self.node.clone(), self.assistants.clone());
+        let append = move |tx: &mut dyn Transaction| append(tx, &question, &node, &assistants);
+        let (mut decided, durable) = self.decide(append).await?;
         match &mut decided {
             Appended::Write(_, until) => *until = durable,
             _ => durable.wait().await?,

@@ -61,13 +61,12 @@ impl OutboxRepository for SqlStore {
 
     async fn prune_deliveries(&self, before: u64, limit: u32) -> Result<u64> {
         self.write(move |tx| {
-            let sql = format!(
+            tx.execute(
                 "DELETE FROM outbox WHERE id IN (
                     SELECT id FROM outbox WHERE next_at IS NULL AND created_at < $1
-                    ORDER BY created_at LIMIT $2{})",
-                tx.dialect().skip_locked()
-            );
-            tx.execute(&sql, args![before, limit])
+                    ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)",
+                args![before, limit],
+            )
         })
         .await
     }
@@ -109,12 +108,9 @@ fn claim(
         )?;
         let Some(row) = row else { continue };
         let (url, secrets) = (row.text(0)?, webhooks::secrets(&row, 1)?);
-        let sql = format!(
-            "SELECT id FROM outbox WHERE endpoint_id = $1 AND next_at <= $2
-             ORDER BY next_at LIMIT $3{}",
-            tx.dialect().skip_locked()
-        );
-        for row in tx.query(&sql, args![endpoint, now, share])? {
+        let sql = "SELECT id FROM outbox WHERE endpoint_id = $1 AND next_at <= $2
+                   ORDER BY next_at LIMIT $3 FOR UPDATE SKIP LOCKED";
+        for row in tx.query(sql, args![endpoint, now, share])? {
             let id = row.text(0)?;
             let row = tx.first(
                 "UPDATE outbox SET attempts = attempts + 1, next_at = $2, locked_until = $2

@@ -68,7 +68,7 @@ impl ExportRepository for SqlStore {
     async fn delete_export(&self, tenant: &Tenant, id: &str, limit: u32) -> Result<bool> {
         let (tenant, id) = (tenant.clone(), id.to_owned());
         self.write(move |tx| {
-            let sql = format!("SELECT 1 FROM exports WHERE {OWN}{}", tx.dialect().for_update());
+            let sql = format!("SELECT 1 FROM exports WHERE {OWN} FOR UPDATE");
             if tx.first(&sql, args![&id, &tenant.organization, account(&tenant)])?.is_none() {
                 return Ok(false);
             }
@@ -113,13 +113,10 @@ impl ExportRepository for SqlStore {
     ) -> Result<Option<ClaimedExport>> {
         let holder = holder.to_owned();
         self.write(move |tx| {
-            let sql = format!(
-                "SELECT organization_id, account_id, id, request, created_at FROM exports
+            let sql = "SELECT organization_id, account_id, id, request, created_at FROM exports
                  WHERE state = 'queued' OR (state = 'running' AND locked_until < $1)
-                 ORDER BY created_at, id LIMIT 1{}",
-                tx.dialect().skip_locked()
-            );
-            let Some(row) = tx.first(&sql, args![now])? else { return Ok(None) };
+                 ORDER BY created_at, id LIMIT 1 FOR UPDATE SKIP LOCKED";
+            let Some(row) = tx.first(sql, args![now])? else { return Ok(None) };
             let id = row.text(2)?;
             // Whoever was at it before left an unknown part of a file: it is made anew.
             tx.execute("DELETE FROM export_chunks WHERE export_id = $1", args![&id])?;

@@ -98,8 +98,7 @@ pub(super) fn finalize_ended(
          WHERE attend_at <= $1 AND status = 'ended' AND finalized_at IS NULL
            AND (provider = 'engine' OR cost_source IS NOT NULL
                 OR (provider_session IS NULL AND attend_at <= $2))
-         ORDER BY attend_at LIMIT $3{}",
-        tx.dialect().skip_locked()
+         ORDER BY attend_at LIMIT $3 FOR UPDATE SKIP LOCKED"
     );
     let due = tx.query(&sql, args![now, now.saturating_sub(patience_ms), limit])?;
     for row in &due {
@@ -116,15 +115,12 @@ pub(super) fn claim_unconfirmed(
     patience_ms: u64,
     limit: u32,
 ) -> Result<Vec<Unconfirmed>> {
-    let sql = format!(
-        "SELECT id, provider_session, attempts FROM sessions
+    let sql = "SELECT id, provider_session, attempts FROM sessions
          WHERE attend_at <= $1 AND status = 'ended' AND finalized_at IS NULL
            AND provider <> 'engine' AND cost_source IS NULL AND provider_session IS NOT NULL
-         ORDER BY attend_at LIMIT $2{}",
-        tx.dialect().skip_locked()
-    );
+         ORDER BY attend_at LIMIT $2 FOR UPDATE SKIP LOCKED";
     let mut claimed = Vec::new();
-    for row in tx.query(&sql, args![now.saturating_sub(patience_ms), limit])? {
+    for row in tx.query(sql, args![now.saturating_sub(patience_ms), limit])? {
         let (id, attempts) = (row.text(0)?, row.small(2)?);
         let wait = patience_ms << attempts.min(MAX_DOUBLINGS);
         tx.execute(

@@ -52,12 +52,13 @@ pub(super) fn happen_and_count(
         timeline::note(tx, id, now, "opened", &detail)?;
     }
     if change == Change::Activated {
-        let data = json!({
-            "sessionId": id, "widgetId": session.widget_id, "provider": session.provider.name(),
-            "createdAt": session.created_at, "startedAt": now,
-        });
-        let key = id.as_str();
-        outbox::emit(tx, &session.organization, "session.started", key, now, |_| Ok(data))?;
+        outbox::emit(tx, &session.organization, "session.started", id, now, |_| {
+            Ok(json!({
+                "sessionId": id, "widgetId": session.widget_id,
+                "provider": session.provider.name(),
+                "createdAt": session.created_at, "startedAt": now,
+            }))
+        })?;
     }
     if let (Change::Ended, Some((at, reason))) = (change, session.ended) {
         ended(tx, session, at, reason, now)?;
@@ -176,24 +177,28 @@ struct Columns {
 
 impl Columns {
     fn of(session: &str) -> Self {
-        Self { sql: String::new(), values: vec![session.into()] }
+        // Room for what a question or an answer changes.
+        let mut values = Vec::with_capacity(8);
+        values.push(session.into());
+        Self { sql: String::with_capacity(160), values }
     }
 
     fn set(&mut self, column: &str, value: impl Into<Value>) {
         self.values.push(value.into());
-        let separator = if self.sql.is_empty() { "" } else { ", " };
-        self.sql.push_str(&format!("{separator}{column} = ${}", self.values.len()));
+        let separator = if self.sql.is_empty() { "UPDATE sessions SET " } else { ", " };
+        let number = self.values.len().to_string();
+        self.sql.extend([separator, column, " = $", &number]);
     }
 
     fn add(&mut self, column: &str, count: u32) {
         self.set(column, count);
-        self.sql.push_str(&format!(" + {column}"));
+        self.sql.extend([" + ", column]);
     }
 
-    fn update(self, tx: &mut dyn Transaction) -> Result<()> {
+    fn update(mut self, tx: &mut dyn Transaction) -> Result<()> {
         if !self.sql.is_empty() {
-            let sql = format!("UPDATE sessions SET {} WHERE id = $1", self.sql);
-            tx.execute(&sql, &self.values)?;
+            self.sql.push_str(" WHERE id = $1");
+            tx.execute(&self.sql, &self.values)?;
         }
         Ok(())
     }

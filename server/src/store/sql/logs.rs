@@ -105,13 +105,10 @@ impl LogRepository for SqlStore {
     async fn delete_log(&self, tenant: &Tenant, id: &SessionId) -> Result<Deleted> {
         let (tenant, id) = (tenant.clone(), id.clone());
         self.write(move |tx| {
-            let sql = format!(
-                "SELECT status, finalized_at FROM sessions
-                 WHERE id = $1 AND organization_id = $2 AND ($3 = '' OR account_id = $3){}",
-                tx.dialect().for_update()
-            );
+            let sql = "SELECT status, finalized_at FROM sessions
+                 WHERE id = $1 AND organization_id = $2 AND ($3 = '' OR account_id = $3) FOR UPDATE";
             let account = tenant.account.as_deref().unwrap_or_default();
-            let row = tx.first(&sql, args![id.as_str(), &tenant.organization, account])?;
+            let row = tx.first(sql, args![id.as_str(), &tenant.organization, account])?;
             let Some(row) = row else { return Ok(Deleted::Missing) };
             // What is not in the ledger yet could never be billed.
             let settled = row.optional_number(1)?.is_some();

@@ -4,16 +4,19 @@
 //! and what was said in it, decides, and writes no more rows and indexes than it must.
 
 use super::super::{AnswerOrder, Appended, Durable, Question, Result};
+use super::assistants::Assistants;
 use super::lifecycle::{Counted, happen_and_count};
 use super::nodes::is_alive;
-use super::rows::{from_json, insert_messages, is_elsewhere, lock_session_and, said};
+use super::rows::{SESSION_WIDTH, is_elsewhere, lock_session_and, said, session};
 use super::sessions::{ASSISTANT, earlier};
-use super::{Row, Transaction, args, outbox};
+use super::{Transaction, args, outbox};
+use crate::domain::assistant::Assistant;
 use crate::domain::conversation::{Repeat, repeat};
 use crate::domain::session::{Happening, SessionRecord};
-use banter_shared::ids::MessageId;
+use banter_shared::ids::{MessageId, SessionId};
 use banter_shared::message::{Message, MessageStatus, Role, answer_id};
 use serde_json::json;
+use std::sync::{Arc, LazyLock};
 
 /// A session that takes a question: everything the decision needs.
 struct Asked {
@@ -35,16 +38,9 @@ pub(super) fn append(
     tx: &mut dyn Transaction,
     question: &Question,
     node: &str,
+    assistants: &Assistants,
 ) -> Result<Appended> {
-    let columns = format!(", visitor_messages, {ASSISTANT}");
-    let read = |row: &Row, at: usize| Ok((row.small(at)?, row.optional_text(at + 1)?));
-    let Some((session, (questions, assistant))) =
-        lock_session_and(tx, &question.session, &columns, read)?
-    else {
-        return Ok(Appended::NoSession);
-    };
-    let said = said(tx, &question.session)?;
-    let mut asked = Asked { session, questions, assistant, said };
+    let Some(mut asked) = ask(tx, &question.session)? else { return Ok(Appended::NoSession) };
     let answer_id = answer_id(&question.id);
     let (attempt, asked_at) = if let Some((stored, _)) = asked.find(&question.id) {
         // Whoever guesses an id of ours, e.g. the first message's, has found no question.
@@ -89,8 +85,21 @@ pub(super) fn append(
         insert_pair(tx, &mut asked, question, &answer_id, node)?;
         (1, question.now)
     };
-    let order = order(tx, asked, answer_id, attempt, asked_at)?;
+    let assistant = assistants.read(asked.assistant.as_deref().unwrap_or_default())?;
+    let order = order(tx, asked, assistant, answer_id, attempt, asked_at)?;
     Ok(Appended::Write(Box::new(order), Durable::default()))
+}
+
+fn ask(tx: &mut dyn Transaction, id: &SessionId) -> Result<Option<Asked>> {
+    static SQL: LazyLock<String> =
+        LazyLock::new(|| lock_session_and(&format!(", visitor_messages, {ASSISTANT}")));
+    let Some(row) = tx.first(&SQL, args![id.as_str()])? else { return Ok(None) };
+    Ok(Some(Asked {
+        session: session(&row)?,
+        questions: row.small(SESSION_WIDTH)?,
+        assistant: row.optional_text(SESSION_WIDTH + 1)?,
+        said: said(tx, id)?,
+    }))
 }
 
 fn spoke(
@@ -135,11 +144,12 @@ fn refuse_new(
 fn order(
     tx: &mut dyn Transaction,
     asked: Asked,
+    assistant: Arc<Assistant>,
     answer_id: MessageId,
     attempt: u32,
     asked_at: u64,
 ) -> Result<AnswerOrder> {
-    let Asked { session, assistant, said, .. } = asked;
+    let Asked { session, said, .. } = asked;
     let is_first = !said.iter().any(|(message, _)| {
         message.role == Role::Assistant
             && message.attempt > 0
@@ -150,7 +160,6 @@ fn order(
     let said = said.into_iter().map(|(message, _)| message);
     let mut history = earlier(tx, &session)?;
     history.extend(said.take_while(|message| message.id != answer_id));
-    let assistant = from_json("assistant", &assistant.unwrap_or_default())?;
     Ok(AnswerOrder { session, history, is_first, assistant, answer_id, attempt, asked_at })
 }
 
@@ -172,15 +181,20 @@ fn insert_pair(
         sources: Vec::new(),
         error: None,
     };
-    let answer = Message {
-        id: answer_id.clone(),
-        role: Role::Assistant,
-        text: String::new(),
-        status: MessageStatus::Streaming,
-        attempt: 1,
-        ..message.clone()
-    };
-    insert_messages(tx, &question.session, &[(&message, None), (&answer, Some(node))])?;
+    // In one statement, whose text is always the same, and what never differs is part of it.
+    tx.execute(
+        "INSERT INTO messages (session_id, id, role, text, status, attempt, created_at, sources, writer)
+         VALUES ($1, $2, 'visitor', $3, 'complete', 0, $4, '[]', NULL),
+                ($1, $5, 'assistant', '', 'streaming', 1, $4, '[]', $6)",
+        args![
+            question.session.as_str(),
+            question.id.as_str(),
+            &question.text,
+            question.now,
+            answer_id.as_str(),
+            node,
+        ],
+    )?;
     created(tx, &asked.session, &message.id, 0, question.now, |_| Ok(message.clone()))?;
     asked.said.push((message, None));
     Ok(())
@@ -195,8 +209,8 @@ pub(super) fn created(
     now: u64,
     read: impl FnOnce(&mut dyn Transaction) -> Result<Message>,
 ) -> Result<()> {
-    let key = format!("{}/{message}/{attempt}", session.id);
-    outbox::emit(tx, &session.organization, "message.created", &key, now, |tx| {
+    let key = format_args!("{}/{message}/{attempt}", session.id);
+    outbox::emit(tx, &session.organization, "message.created", key, now, |tx| {
         Ok(json!({
             "sessionId": session.id, "widgetId": session.widget_id, "message": read(tx)?,
         }))

@@ -6,6 +6,7 @@ use super::{Transaction, args};
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
+use std::fmt::Display;
 
 /// Puts `event` into the outbox of every endpoint of the organization that asked for it. `key` names
 /// what happened, so that the same thing is told once however often it is written. `data` is made
@@ -14,7 +15,7 @@ pub(super) fn emit(
     tx: &mut dyn Transaction,
     organization: &str,
     event: &str,
-    key: &str,
+    key: impl Display,
     now: u64,
     data: impl FnOnce(&mut dyn Transaction) -> Result<Json>,
 ) -> Result<()> {
@@ -31,7 +32,7 @@ pub(super) fn emit(
                     (id, organization_id, endpoint_id, session_id, event, payload, created_at, next_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $7) ON CONFLICT (id) DO NOTHING",
             args![
-                message_id(endpoint, event, key),
+                message_id(endpoint, event, &key),
                 organization,
                 endpoint,
                 session,
@@ -53,7 +54,7 @@ fn wanting(tx: &mut dyn Transaction, organization: &str, event: &str) -> Result<
     )?;
     let mut wanting = Vec::new();
     for endpoint in &endpoints {
-        let wanted: Vec<String> = from_json("list of events", &endpoint.text(1)?)?;
+        let wanted: Vec<String> = from_json("list of events", endpoint.str(1)?)?;
         if wanted.iter().any(|wanted| wanted == event) {
             wanting.push(endpoint.text(0)?);
         }
@@ -70,7 +71,7 @@ pub(super) fn payload(event: &str, now: u64, data: &Json) -> Result<String> {
 }
 
 /// The same for the same thing told to the same endpoint.
-fn message_id(endpoint: &str, event: &str, key: &str) -> String {
+fn message_id(endpoint: &str, event: &str, key: &impl Display) -> String {
     let digest = Sha256::digest(format!("{endpoint}\n{event}\n{key}"));
     digest[..16].iter().fold("msg_".to_owned(), |id, byte| id + &format!("{byte:02x}"))
 }

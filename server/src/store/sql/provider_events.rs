@@ -202,8 +202,8 @@ fn find(tx: &mut dyn Transaction, new: &NewProviderEvent) -> Result<Option<Sessi
 
 fn by_provider_session(tx: &mut dyn Transaction, id: &str) -> Result<Option<SessionRecord>> {
     let sql = format!(
-        "SELECT {SESSION_COLUMNS} FROM sessions WHERE provider = $1 AND provider_session = $2{}",
-        tx.dialect().for_update()
+        "SELECT {SESSION_COLUMNS} FROM sessions WHERE provider = $1 AND provider_session = $2
+         FOR UPDATE"
     );
     tx.first(&sql, args![PROVIDER.name(), id])?.as_ref().map(read_session).transpose()
 }

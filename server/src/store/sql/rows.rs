@@ -9,6 +9,7 @@ use banter_shared::message::{Message, MessageStatus, Role};
 use banter_shared::session::EndReason;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::sync::LazyLock;
 
 /// The columns [`message`] reads, in its order.
 pub(super) const MESSAGE_COLUMNS: &str =
@@ -19,12 +20,12 @@ pub(super) fn message(row: &Row) -> Result<Message> {
     let error = row.optional_text(7)?;
     Ok(Message {
         id: MessageId(row.text(0)?),
-        role: from_name("role", &row.text(1)?)?,
+        role: from_name("role", row.str(1)?)?,
         text: row.text(2)?,
-        status: from_name("message status", &row.text(3)?)?,
+        status: from_name("message status", row.str(3)?)?,
         attempt: row.small(4)?,
         created_at: row.number(5)?,
-        sources: from_json("list of sources", &row.text(6)?)?,
+        sources: from_json("list of sources", row.str(6)?)?,
         error: error.map(|json| from_json("error", &json)).transpose()?,
     })
 }
@@ -39,10 +40,12 @@ pub(super) fn said(
     tx: &mut dyn Transaction,
     session: &SessionId,
 ) -> Result<Vec<(Message, Option<String>)>> {
-    let sql = format!(
-        "SELECT {MESSAGE_COLUMNS}, writer FROM messages WHERE session_id = $1 ORDER BY position"
-    );
-    tx.query(&sql, args![session.as_str()])?.iter().map(message_and_writer).collect()
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "SELECT {MESSAGE_COLUMNS}, writer FROM messages WHERE session_id = $1 ORDER BY position"
+        )
+    });
+    tx.query(&SQL, args![session.as_str()])?.iter().map(message_and_writer).collect()
 }
 
 /// Whether another server than `node` is writing a message.
@@ -66,20 +69,20 @@ fn message_and_writer(row: &Row) -> Result<(Message, Option<String>)> {
     Ok((message(row)?, row.optional_text(8)?))
 }
 
-/// Stores messages at the end of their session, each with the server that writes it.
+/// Stores messages that nobody writes any more at the end of their session.
 pub(super) fn insert_messages(
     tx: &mut dyn Transaction,
     session: &SessionId,
-    new: &[(&Message, Option<&str>)],
+    new: &[Message],
 ) -> Result<()> {
     if new.is_empty() {
         return Ok(());
     }
     let mut sql = "INSERT INTO messages (session_id, id, role, text, status, attempt, created_at,
-                          sources, error, writer) VALUES "
+                          sources, error) VALUES "
         .to_owned();
     let mut values = vec![Value::from(session.as_str())];
-    for (number, (message, writer)) in new.iter().enumerate() {
+    for (number, message) in new.iter().enumerate() {
         let error = message.error.as_ref().map(to_json).transpose()?;
         sql.push_str(if number == 0 { "($1" } else { ", ($1" });
         for own in args![
@@ -91,7 +94,6 @@ pub(super) fn insert_messages(
             message.created_at,
             to_json(&message.sources)?,
             error,
-            *writer,
         ] {
             values.push(own.clone());
             sql.push_str(&format!(", ${}", values.len()));
@@ -111,7 +113,7 @@ pub(super) const SESSION_COLUMNS: &str =
      sessions.continues, sessions.finalized_at";
 
 /// How many columns those are.
-const SESSION_WIDTH: usize = 17;
+pub(super) const SESSION_WIDTH: usize = 17;
 
 /// Reads one session from a row of [`SESSION_COLUMNS`].
 pub(super) fn session(row: &Row) -> Result<SessionRecord> {
@@ -126,9 +128,9 @@ pub(super) fn session(row: &Row) -> Result<SessionRecord> {
         id: SessionId(row.text(0)?),
         organization: row.text(1)?,
         widget_id: WidgetId(row.text(2)?),
-        provider: ProviderName::parse(&row.text(3)?).ok_or(StoreError::Column(3))?,
+        provider: ProviderName::parse(row.str(3)?).ok_or(StoreError::Column(3))?,
         provider_session: row.optional_text(4)?,
-        phase: phase(&row.text(5)?).ok_or(StoreError::Column(5))?,
+        phase: phase(row.str(5)?).ok_or(StoreError::Column(5))?,
         created_at: row.number(6)?,
         active_at: row.optional_number(7)?,
         last_activity_at: row.number(8)?,
@@ -159,24 +161,14 @@ pub(super) fn lock_session(
     tx: &mut dyn Transaction,
     id: &SessionId,
 ) -> Result<Option<SessionRecord>> {
-    let locked = lock_session_and(tx, id, "", |_, _| Ok(()))?;
-    Ok(locked.map(|(session, ())| session))
+    static SQL: LazyLock<String> = LazyLock::new(|| lock_session_and(""));
+    tx.first(&SQL, args![id.as_str()])?.as_ref().map(session).transpose()
 }
 
-/// The same, and what `columns` say besides; `read` takes them from the row, counted from the
-/// number it is given.
-pub(super) fn lock_session_and<T>(
-    tx: &mut dyn Transaction,
-    id: &SessionId,
-    columns: &str,
-    read: impl FnOnce(&Row, usize) -> Result<T>,
-) -> Result<Option<(SessionRecord, T)>> {
-    let sql = format!(
-        "SELECT {SESSION_COLUMNS}{columns} FROM sessions WHERE id = $1{}",
-        tx.dialect().for_update()
-    );
-    let row = tx.first(&sql, args![id.as_str()])?;
-    row.map(|row| Ok((session(&row)?, read(&row, SESSION_WIDTH)?))).transpose()
+/// The statement that does so; its row says besides what `columns` say, from number
+/// [`SESSION_WIDTH`] on.
+pub(super) fn lock_session_and(columns: &str) -> String {
+    format!("SELECT {SESSION_COLUMNS}{columns} FROM sessions WHERE id = $1 FOR UPDATE")
 }
 
 /// A value as a JSON column holds it.

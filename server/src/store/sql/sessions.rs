@@ -59,8 +59,8 @@ impl SessionRepository for SqlStore {
     async fn end_due(&self, now: u64, limit: u32) -> Result<usize> {
         self.write(move |tx| {
             let sql = format!(
-                "SELECT {SESSION_COLUMNS} FROM sessions WHERE due_at <= $1 ORDER BY due_at LIMIT $2{}",
-                tx.dialect().skip_locked()
+                "SELECT {SESSION_COLUMNS} FROM sessions WHERE due_at <= $1 ORDER BY due_at LIMIT $2
+                 FOR UPDATE SKIP LOCKED"
             );
             let due = tx.query(&sql, args![now, limit])?;
             for row in &due {
@@ -76,13 +76,10 @@ impl SessionRepository for SqlStore {
 
     async fn claim_closing(&self, now: u64, until: u64, limit: u32) -> Result<Vec<ToClose>> {
         self.write(move |tx| {
-            let sql = format!(
-                "SELECT id FROM sessions WHERE attend_at <= $1 AND status = 'ending'
-                 ORDER BY attend_at LIMIT $2{}",
-                tx.dialect().skip_locked()
-            );
+            let sql = "SELECT id FROM sessions WHERE attend_at <= $1 AND status = 'ending'
+                 ORDER BY attend_at LIMIT $2 FOR UPDATE SKIP LOCKED";
             let mut claimed = Vec::new();
-            for row in tx.query(&sql, args![now, limit])? {
+            for row in tx.query(sql, args![now, limit])? {
                 let id = row.text(0)?;
                 let row = tx.first(
                     "UPDATE sessions SET attend_at = $2, attempts = attempts + 1 WHERE id = $1
@@ -148,8 +145,7 @@ fn create(
         ],
     )?;
     let Some(session) = stored.as_ref().map(session).transpose()? else { return Ok(None) };
-    let opening: Vec<_> = opening.iter().map(|message| (message, None)).collect();
-    insert_messages(tx, &session.id, &opening)?;
+    insert_messages(tx, &session.id, opening)?;
     let detail = json!({ "pageOrigin": new.page_origin, "continues": session.continues });
     timeline::note(tx, &session.id, session.created_at, "created", &detail)?;
     Ok(Some(session))

@@ -130,8 +130,10 @@ impl WebhookRepository for SqlStore {
 
 fn create(tx: &mut dyn Transaction, endpoint: &Endpoint, limit: u64) -> Result<bool> {
     // One at a time, so that two cannot both be the last.
-    let sql = format!("SELECT id FROM organizations WHERE id = $1{}", tx.dialect().for_update());
-    tx.query(&sql, args![&endpoint.organization])?;
+    tx.query(
+        "SELECT id FROM organizations WHERE id = $1 FOR UPDATE",
+        args![&endpoint.organization],
+    )?;
     let count = tx.first(
         "SELECT count(*) FROM webhook_endpoints WHERE organization_id = $1",
         args![&endpoint.organization],

@@ -30,7 +30,6 @@ pub(super) fn open_reader(file: &Path) -> Result<Connection> {
 fn configure(connection: &Connection) -> Result<()> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.busy_timeout(Duration::from_secs(5))?;
-    connection.set_prepared_statement_cache_capacity(256);
     // A plan follows from the statement, not from what is bound to it, or some are made anew each
     // time.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;

@@ -3,8 +3,8 @@
 use super::super::sql::Transaction;
 use super::super::{Result, StoreError};
 use super::connection;
+use super::statements::Statements;
 use super::transaction::SqliteTransaction;
-use rusqlite::Connection;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 /// Reads are short and mostly from memory; more threads would only wait for each other.
 const THREADS: usize = 2;
 
-type Query = Box<dyn FnOnce(&Connection) + Send>;
+type Query = Box<dyn FnOnce(&mut Statements<'_>) + Send>;
 
 /// A handle to the readers. Their threads end when the last handle is gone.
 #[derive(Clone, Debug)]
@@ -32,8 +32,9 @@ impl Readers {
             std::thread::Builder::new()
                 .name(format!("sqlite-reader-{number}"))
                 .spawn(move || {
+                    let mut statements = Statements::new(&connection);
                     while let Some(query) = next(&inbox) {
-                        query(&connection);
+                        query(&mut statements);
                     }
                 })
                 .map_err(|error| StoreError::Unopened(error.to_string()))?;
@@ -47,18 +48,26 @@ impl Readers {
         work: impl FnOnce(&mut dyn Transaction) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (reply, outcome) = oneshot::channel();
-        let query: Query = Box::new(move |connection| {
-            // One view for all of its queries; it ends with the transaction, which wrote nothing.
-            let result = connection
-                .unchecked_transaction()
-                .map_err(StoreError::from)
-                .and_then(|view| work(&mut SqliteTransaction::new(&view)));
+        let query: Query = Box::new(move |statements| {
             // Nobody waits any more when a request was dropped.
-            let _ = reply.send(result);
+            let _ = reply.send(view(statements, work));
         });
         self.queries.send(query).map_err(|_| StoreError::Closed)?;
         outcome.await.map_err(|_| StoreError::Closed)?
     }
+}
+
+/// One view for all of its queries; it ends with the transaction, which wrote nothing.
+fn view<T>(
+    statements: &mut Statements<'_>,
+    work: impl FnOnce(&mut dyn Transaction) -> Result<T>,
+) -> Result<T> {
+    statements.run("BEGIN", &[])?;
+    let result = work(&mut SqliteTransaction::new(statements));
+    let ended = statements.run("ROLLBACK", &[]);
+    let value = result?;
+    ended?;
+    Ok(value)
 }
 
 /// The next query, or `None` when all handles are gone. One thread waits in the channel, the others
