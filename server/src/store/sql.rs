@@ -26,7 +26,7 @@ mod webhooks;
 mod widgets;
 
 use super::postgres::Postgres;
-use super::sqlite::Sqlite;
+use super::sqlite::{Haste, Sqlite};
 use super::{Durable, Notice, Result, Store, StoreError};
 use assistants::Assistants;
 use async_trait::async_trait;
@@ -241,7 +241,19 @@ impl SqlStore {
         work: impl Fn(&mut dyn Transaction) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         match &self.database {
-            Database::Sqlite(sqlite) => sqlite.write(work).await,
+            Database::Sqlite(sqlite) => sqlite.write(Haste::Now, work).await,
+            Database::Postgres(postgres) => postgres.write(work).await,
+        }
+    }
+
+    /// The same for what can wait a moment for others to share a flush with. PostgreSQL finds company
+    /// by itself.
+    async fn write_soon<T: Send + 'static>(
+        &self,
+        work: impl Fn(&mut dyn Transaction) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        match &self.database {
+            Database::Sqlite(sqlite) => sqlite.write(Haste::Soon, work).await,
             Database::Postgres(postgres) => postgres.write(work).await,
         }
     }

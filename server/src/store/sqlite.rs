@@ -18,6 +18,8 @@ use std::path::Path;
 use tokio::sync::broadcast;
 use writer::Writer;
 
+pub(super) use writer::Haste;
+
 /// The database. Clones share the connections.
 #[derive(Clone, Debug)]
 pub(super) struct Sqlite {
@@ -39,9 +41,10 @@ impl Sqlite {
     /// See `SqlStore::write`.
     pub(super) async fn write<T: Send + 'static>(
         &self,
+        haste: Haste,
         work: impl Fn(&mut dyn Transaction) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.writer.write(work).await
+        self.writer.write(haste, work).await
     }
 
     /// See `SqlStore::decide`.

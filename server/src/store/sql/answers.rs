@@ -42,7 +42,7 @@ impl MessageRepository for SqlStore {
 
     async fn finish_answer(&self, answer: AnswerKey, end: AnswerEnd) -> Result<bool> {
         let node = self.node.clone();
-        self.write(move |tx| finish(tx, &answer, &end, &node)).await
+        self.write_soon(move |tx| finish(tx, &answer, &end, &node)).await
     }
 
     async fn answer_elsewhere(
