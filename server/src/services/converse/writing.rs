@@ -204,6 +204,9 @@ impl Converse {
         loop {
             let next = tokio::select! {
                 biased;
+                // First, or everything else is looked at twice for each word. What comes without end
+                // is held up by the runtime now and then, and the others have their turn.
+                next = stream.next() => next,
                 () = &mut cancelled => return Stop::Cancelled,
                 () = &mut abandoned => return Stop::Abandoned,
                 // Whoever begins to read along has seen more than is stored.
@@ -218,7 +221,6 @@ impl Converse {
                     is_stored = true;
                     continue;
                 }
-                next = stream.next() => next,
             };
             match next {
                 None => return Stop::Complete,
