@@ -47,7 +47,11 @@ impl Body {
     ///
     /// # Errors
     /// [`ModelError::TooLong`] when the body, or one event of it, exceeds the limit.
-    pub fn push(&mut self, bytes: &[u8], take: impl FnMut(Event<'_>)) -> Result<(), ModelError> {
+    pub fn push(
+        &mut self,
+        bytes: &[u8],
+        mut take: impl FnMut(Event<'_>),
+    ) -> Result<(), ModelError> {
         self.received = self.received.saturating_add(bytes.len());
         if self.received > self.limit {
             return Err(ModelError::TooLong);
@@ -59,7 +63,10 @@ impl Body {
                 json.extend_from_slice(bytes);
                 Ok(())
             }
-            Kind::Events(decoder) => decoder.push(bytes, take).map_err(|_| ModelError::TooLong),
+            Kind::Events(decoder) => {
+                let rest = decoder.take_whole(bytes, &mut take);
+                decoder.push(rest, take).map_err(|_| ModelError::TooLong)
+            }
         }
     }
 

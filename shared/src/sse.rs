@@ -70,11 +70,6 @@ impl Decoder {
                 rest = after;
                 continue;
             }
-            if let Some((data, after)) = self.whole_event(rest) {
-                sink(Event { id: &self.id, event: "", data: &text(data) });
-                rest = after;
-                continue;
-            }
             let (part, end) = rest.split_at(line_length(rest));
             let length = self.line.len() + part.len();
             if length > 0 && length + self.data.len() > self.limit {
@@ -98,17 +93,19 @@ impl Decoder {
         Ok(())
     }
 
-    /// The data of an event that is one line, and what follows it: nearly every event of a model, whole
-    /// in what has come. It is handed over where it lies.
-    fn whole_event<'a>(&self, bytes: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
-        let is_between = self.started && self.line.is_empty() && !self.has_data;
-        if !is_between || !self.event.is_empty() {
-            return None;
+    /// Hands over the events at the front of `bytes` that are one line of data and whole: nearly all of
+    /// a model's. Gives the rest, which is for [`Decoder::push`]. Apart from that for the browser's
+    /// sake, which reads few events and would have to load this.
+    pub fn take_whole<'a>(&mut self, bytes: &'a [u8], mut sink: impl FnMut(Event<'_>)) -> &'a [u8] {
+        let mut rest = bytes;
+        if self.line.is_empty() && !self.has_data && self.event.is_empty() {
+            while let Some((data, after)) = whole_event(rest, self.limit) {
+                (self.started, self.after_cr) = (true, false);
+                sink(Event { id: &self.id, event: "", data: &text(data) });
+                rest = after;
+            }
         }
-        let data = bytes.strip_prefix(b"data: ")?;
-        let (data, end) = data.split_at(line_length(data));
-        let after = end.strip_prefix(b"\n\n")?;
-        (bytes.len() - end.len() <= self.limit).then_some((data, after))
+        rest
     }
 
     /// The connection is closed: hands over the event that was waiting for its blank line, if any.
@@ -151,6 +148,14 @@ impl Decoder {
         self.event.clear();
         self.data.clear();
     }
+}
+
+/// The data of the event at the front of `bytes`, and what follows it.
+fn whole_event(bytes: &[u8], limit: usize) -> Option<(&[u8], &[u8])> {
+    let data = bytes.strip_prefix(b"data: ")?;
+    let (data, end) = data.split_at(line_length(data));
+    let after = end.strip_prefix(b"\n\n")?;
+    (bytes.len() - end.len() <= limit).then_some((data, after))
 }
 
 /// How many bytes stand before the next line end, or all.
@@ -304,7 +309,25 @@ mod tests {
         assert_eq!(decoder.push(lines.as_bytes(), |_| {}), Err(TooLong));
     }
 
+    /// A few lines and parts of lines, as one read might give them.
+    fn lines() -> impl Strategy<Value = String> {
+        let line = prop::sample::select(vec![
+            "data: one\n",
+            "data: two\n\n",
+            "data: \n\n",
+            "da",
+            "event: e\n",
+            "id: 1\n",
+            "\n",
+            "\r",
+            "\u{feff}",
+        ]);
+        prop::collection::vec(line, 0..5).prop_map(|lines| lines.concat())
+    }
+
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
         #[test]
         fn events_survive_the_wire_however_it_is_cut(
             events in prop::collection::vec(("[0-9-]{0,8}", "[^\r\n\0]{0,40}"), 1..6),
@@ -334,6 +357,25 @@ mod tests {
             for limit in [limit, 1 << 20] {
                 prop_assert_eq!(decode_within(limit, &pieces), decode_within(limit, &[&bytes]));
             }
+        }
+
+        #[test]
+        fn what_is_taken_whole_is_what_is_decoded(
+            pieces in prop::collection::vec(lines(), 0..8),
+            limit in 1_usize..40,
+        ) {
+            let pieces: Vec<_> = pieces.iter().map(String::as_bytes).collect();
+            let mut decoder = Decoder::new(limit);
+            let mut events = Vec::new();
+            let mut keep = |got: Event<'_>| events.push(event(got.id, got.event, got.data));
+            let pushed = pieces.iter().try_for_each(|piece| {
+                let rest = decoder.take_whole(piece, &mut keep);
+                decoder.push(rest, &mut keep)
+            });
+            if pushed.is_ok() {
+                decoder.finish(keep);
+            }
+            prop_assert_eq!((events, pushed), decode_within(limit, &pieces));
         }
 
         #[test]
