@@ -39,9 +39,6 @@ pub enum EngineError {
         /// What is wrong; never holds the key.
         cause: String,
     },
-    /// The HTTP client cannot be built.
-    #[error("the HTTP client cannot be built")]
-    Client(#[source] reqwest::Error),
 }
 
 /// Every model this process can use, ready to answer. Share it behind an `Arc`.

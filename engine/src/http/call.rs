@@ -2,15 +2,15 @@
 //!
 //! A general client reads a connection in a task of its own and hands each chunk over; for a model
 //! that says fifty words that is fifty hand-overs, each dearer than what is made of the word. Here
-//! whoever waits for the words reads the socket, and takes all that has come at once. Measured beside
-//! `reqwest`: a third of what an answer costs. What is hard to get right is not ours: `httparse`
-//! reads heads and chunk sizes, `hyper-util` and `rustls` connect.
+//! whoever waits for the words reads the socket, and takes all that has come at once. What is hard to
+//! get right is not ours: `httparse` reads heads and chunk sizes, `hyper-util` and `rustls` connect.
 
 use super::CallError;
-use super::connect::{Io, Route, Uri, web_roots};
+use super::connect::{Io, Route, web_roots};
 use super::framing::Framing;
 use super::head::{self, Head};
 use super::pool::Pool;
+use hyper::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::header::HeaderValue;
 use reqwest::{Method, StatusCode, Url};

@@ -2,6 +2,7 @@
 //! (`HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`).
 
 use super::CallError;
+use hyper::Uri;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
@@ -18,9 +19,6 @@ use tower::ServiceExt as _;
 /// An open connection, whatever it is made of.
 pub(super) trait Io: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Io for T {}
-
-/// Any address.
-pub(super) use hyper::Uri;
 
 type Direct = HttpsConnector<HttpConnector>;
 
@@ -116,6 +114,7 @@ fn direct(tls: ClientConfig, connect_timeout: Duration) -> Direct {
     tcp.enforce_http(false);
     // A question is one small write that nothing follows.
     tcp.set_nodelay(true);
+    // Shared out among a name's addresses, so that one that is dead leaves time for the others.
     tcp.set_connect_timeout(Some(connect_timeout));
     HttpsConnectorBuilder::new()
         .with_tls_config(tls)

@@ -240,20 +240,25 @@ impl SqlStore {
         &self,
         work: impl Fn(&mut dyn Transaction) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        match &self.database {
-            Database::Sqlite(sqlite) => sqlite.write(Haste::Now, work).await,
-            Database::Postgres(postgres) => postgres.write(work).await,
-        }
+        self.write_with(Haste::Now, work).await
     }
 
-    /// The same for what can wait a moment for others to share a flush with. PostgreSQL finds company
-    /// by itself.
+    /// The same for what can wait a moment for others to share a flush with.
     async fn write_soon<T: Send + 'static>(
         &self,
         work: impl Fn(&mut dyn Transaction) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        self.write_with(Haste::Soon, work).await
+    }
+
+    /// PostgreSQL groups commits by itself and knows no haste.
+    async fn write_with<T: Send + 'static>(
+        &self,
+        haste: Haste,
+        work: impl Fn(&mut dyn Transaction) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         match &self.database {
-            Database::Sqlite(sqlite) => sqlite.write(Haste::Soon, work).await,
+            Database::Sqlite(sqlite) => sqlite.write(haste, work).await,
             Database::Postgres(postgres) => postgres.write(work).await,
         }
     }

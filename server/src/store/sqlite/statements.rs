@@ -1,7 +1,7 @@
 //! A connection with the statements it has prepared: each is parsed once and kept.
 //!
 //! Kept here and not in the driver's own cache, because that wants the text SQLite understands,
-//! copies it and orders its entries anew, each time: a fifth of what a message cost.
+//! copies it and orders its entries anew, each time.
 
 use super::super::sql::Value;
 use rusqlite::types::{ToSqlOutput, ValueRef};

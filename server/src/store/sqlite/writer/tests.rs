@@ -3,16 +3,23 @@
 use super::super::connection::open_writer;
 use super::{Haste, StoreError, Transaction, Writer};
 use crate::store::Notice;
+use rusqlite::Connection;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tempfile::TempDir;
+
+/// A database with a table to write to.
+fn table(folder: &TempDir, name: &str) -> Connection {
+    let connection = open_writer(&folder.path().join(name)).unwrap();
+    connection.execute_batch("CREATE TABLE t (n INTEGER, before INTEGER)").unwrap();
+    connection
+}
 
 #[tokio::test]
 async fn what_fails_takes_nothing_with_it_and_is_not_told() {
     let folder = tempfile::tempdir().unwrap();
-    let connection = open_writer(&folder.path().join("a.db")).unwrap();
-    connection.execute_batch("CREATE TABLE t (n INTEGER, before INTEGER)").unwrap();
-    let writer = Writer::start(connection).unwrap();
+    let writer = Writer::start(table(&folder, "a.db")).unwrap();
     let mut told = writer.notices();
     // Everything after it waits, and so becomes one group.
     let (open, gate) = std::sync::mpsc::channel::<()>();
@@ -64,9 +71,7 @@ async fn what_fails_takes_nothing_with_it_and_is_not_told() {
 #[tokio::test]
 async fn what_cannot_be_done_again_is_not_committed() {
     let folder = tempfile::tempdir().unwrap();
-    let connection = open_writer(&folder.path().join("a.db")).unwrap();
-    connection.execute_batch("CREATE TABLE t (n INTEGER)").unwrap();
-    let writer = Writer::start(connection).unwrap();
+    let writer = Writer::start(table(&folder, "a.db")).unwrap();
     let (open, gate) = std::sync::mpsc::channel::<()>();
     let gate = Mutex::new(gate);
     let runs = AtomicUsize::new(0);
@@ -75,10 +80,10 @@ async fn what_cannot_be_done_again_is_not_committed() {
             return Err(StoreError::Closed);
         }
         gate.lock().unwrap().recv().unwrap();
-        tx.execute("INSERT INTO t VALUES (1)", &[])
+        tx.execute("INSERT INTO t (n) VALUES (1)", &[])
     });
     let second = writer.submit(Haste::Now, |tx| {
-        tx.execute("INSERT INTO t VALUES (2)", &[])?;
+        tx.execute("INSERT INTO t (n) VALUES (2)", &[])?;
         Err::<(), _>(StoreError::Closed)
     });
     open.send(()).unwrap();
@@ -94,21 +99,19 @@ async fn what_cannot_be_done_again_is_not_committed() {
 #[tokio::test]
 async fn nothing_is_stored_of_a_group_whose_transaction_is_gone() {
     let folder = tempfile::tempdir().unwrap();
-    let connection = open_writer(&folder.path().join("a.db")).unwrap();
-    connection.execute_batch("CREATE TABLE t (n INTEGER)").unwrap();
-    let writer = Writer::start(connection).unwrap();
+    let writer = Writer::start(table(&folder, "a.db")).unwrap();
     for holds in [true, false] {
         let (open, gate) = std::sync::mpsc::channel::<()>();
         let gate = Mutex::new(gate);
         let before = writer.submit(Haste::Now, move |tx| {
             gate.lock().unwrap().recv().unwrap();
-            tx.execute("INSERT INTO t VALUES (1)", &[])
+            tx.execute("INSERT INTO t (n) VALUES (1)", &[])
         });
         let breaks = writer.submit(Haste::Now, move |tx| {
             tx.execute("ROLLBACK", &[])?;
             if holds { Ok(()) } else { Err(StoreError::Closed) }
         });
-        let after = writer.submit(Haste::Now, |tx| tx.execute("INSERT INTO t VALUES (2)", &[]));
+        let after = writer.submit(Haste::Now, |tx| tx.execute("INSERT INTO t (n) VALUES (2)", &[]));
         open.send(()).unwrap();
         assert!(before.unwrap().1.await.unwrap().is_err());
         assert!(!matches!(breaks.unwrap().1.await, Ok(Ok(()))));
@@ -122,12 +125,8 @@ async fn nothing_is_stored_of_a_group_whose_transaction_is_gone() {
 #[tokio::test]
 async fn what_can_wait_is_committed_with_what_cannot_or_in_a_moment() {
     let folder = tempfile::tempdir().unwrap();
-    let write = |tx: &mut dyn Transaction| tx.execute("INSERT INTO t VALUES (1)", &[]);
-    let open = |name, linger| {
-        let connection = open_writer(&folder.path().join(name)).unwrap();
-        connection.execute_batch("CREATE TABLE t (n INTEGER)").unwrap();
-        Writer::lingering(connection, linger).unwrap()
-    };
+    let write = |tx: &mut dyn Transaction| tx.execute("INSERT INTO t (n) VALUES (1)", &[]);
+    let open = |name, linger| Writer::lingering(table(&folder, name), linger).unwrap();
     let patient = open("a.db", Duration::from_secs(3600));
     let (decided, mut committed) = patient.submit(Haste::Soon, write).unwrap();
     decided.await.unwrap().unwrap();
