@@ -43,31 +43,40 @@ impl Body {
         self.received > 0
     }
 
-    /// Takes the next bytes and hands over the events that they complete.
+    /// Counts the next bytes, which are then for [`Body::event`].
     ///
     /// # Errors
-    /// [`ModelError::TooLong`] when the body, or one event of it, exceeds the limit.
-    pub fn push(
-        &mut self,
-        bytes: &[u8],
-        mut take: impl FnMut(Event<'_>),
-    ) -> Result<(), ModelError> {
+    /// [`ModelError::TooLong`] when the body exceeds the limit.
+    pub fn receive(&mut self, bytes: &[u8]) -> Result<(), ModelError> {
         self.received = self.received.saturating_add(bytes.len());
-        if self.received > self.limit {
-            return Err(ModelError::TooLong);
-        }
+        if self.received > self.limit { Err(ModelError::TooLong) } else { Ok(()) }
+    }
+
+    /// Takes bytes up to the end of the next event, or all, and hands over that event; gives the rest.
+    ///
+    /// # Errors
+    /// [`ModelError::TooLong`] when the event exceeds the limit.
+    pub fn event<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        take: impl FnMut(Event<'_>),
+    ) -> Result<&'a [u8], ModelError> {
         let bytes = self.choose(bytes);
         match &mut self.kind {
-            Kind::Unknown => Ok(()),
+            Kind::Unknown => Ok(&[]),
             Kind::Json(json) => {
                 json.extend_from_slice(bytes);
-                Ok(())
+                Ok(&[])
             }
-            Kind::Events(decoder) => {
-                let rest = decoder.take_whole(bytes, &mut take);
-                decoder.push(rest, take).map_err(|_| ModelError::TooLong)
-            }
+            Kind::Events(decoder) => decoder.event(bytes, take).map_err(|_| ModelError::TooLong),
         }
+    }
+
+    /// Whether an event begins with the next byte: one that is known need not be handed to
+    /// [`Body::event`].
+    #[must_use]
+    pub fn is_between_events(&self) -> bool {
+        matches!(&self.kind, Kind::Events(decoder) if decoder.is_between_events())
     }
 
     /// The body has ended.

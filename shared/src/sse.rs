@@ -64,6 +64,23 @@ impl Decoder {
     /// [`TooLong`] when one event exceeds the limit; nothing more can be read then.
     pub fn push(&mut self, bytes: &[u8], mut sink: impl FnMut(Event<'_>)) -> Result<(), TooLong> {
         let mut rest = bytes;
+        while !rest.is_empty() {
+            rest = self.event(rest, &mut sink)?;
+        }
+        Ok(())
+    }
+
+    /// Takes the bytes up to the end of the next event, or all, and hands that event to `sink`; gives
+    /// the rest.
+    ///
+    /// # Errors
+    /// [`TooLong`] when the event exceeds the limit; nothing more can be read then.
+    pub fn event<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        sink: impl FnMut(Event<'_>),
+    ) -> Result<&'a [u8], TooLong> {
+        let mut rest = bytes;
         while let Some((first, after)) = rest.split_first() {
             // CR LF is one line end; the CR has ended the line already.
             if std::mem::take(&mut self.after_cr) && *first == b'\n' {
@@ -78,34 +95,30 @@ impl Decoder {
             if end.is_empty() || !self.line.is_empty() {
                 self.line.extend_from_slice(part);
             }
-            let Some((end, after)) = end.split_first() else { break };
+            let Some((end, after)) = end.split_first() else { return Ok(&[]) };
             self.after_cr = *end == b'\r';
             rest = after;
             let mut kept = std::mem::take(&mut self.line);
-            let line = if kept.is_empty() { part } else { &kept };
-            if self.end_line(line) {
-                self.end_event(&mut sink);
-            }
+            let is_over = self.end_line(if kept.is_empty() { part } else { &kept });
             // Keep the line's buffer: a stream has thousands of lines.
             kept.clear();
             self.line = kept;
-        }
-        Ok(())
-    }
-
-    /// Hands over the events at the front of `bytes` that are one line of data and whole: nearly all of
-    /// a model's. Gives the rest, which is for [`Decoder::push`]. Apart from that for the browser's
-    /// sake, which reads few events and would have to load this.
-    pub fn take_whole<'a>(&mut self, bytes: &'a [u8], mut sink: impl FnMut(Event<'_>)) -> &'a [u8] {
-        let mut rest = bytes;
-        if self.line.is_empty() && !self.has_data && self.event.is_empty() {
-            while let Some((data, after)) = whole_event(rest, self.limit) {
-                (self.started, self.after_cr) = (true, false);
-                sink(Event { id: &self.id, event: "", data: &text(data) });
-                rest = after;
+            if is_over {
+                self.end_event(sink);
+                break;
             }
         }
-        rest
+        // All of a line end, so that the next event begins the rest.
+        match rest.split_first() {
+            Some((b'\n', after)) if std::mem::take(&mut self.after_cr) => Ok(after),
+            _ => Ok(rest),
+        }
+    }
+
+    /// Whether what comes next begins an event, or is what is left of a line end.
+    #[must_use]
+    pub fn is_between_events(&self) -> bool {
+        self.line.is_empty() && !self.has_data && self.event.is_empty()
     }
 
     /// The connection is closed: hands over the event that was waiting for its blank line, if any.
@@ -148,14 +161,6 @@ impl Decoder {
         self.event.clear();
         self.data.clear();
     }
-}
-
-/// The data of the event at the front of `bytes`, and what follows it.
-fn whole_event(bytes: &[u8], limit: usize) -> Option<(&[u8], &[u8])> {
-    let data = bytes.strip_prefix(b"data: ")?;
-    let (data, end) = data.split_at(line_length(data));
-    let after = end.strip_prefix(b"\n\n")?;
-    (bytes.len() - end.len() <= limit).then_some((data, after))
 }
 
 /// How many bytes stand before the next line end, or all.
@@ -360,20 +365,28 @@ mod tests {
         }
 
         #[test]
-        fn what_is_taken_whole_is_what_is_decoded(
+        fn events_come_one_by_one_and_between_them_nothing_is_kept(
             pieces in prop::collection::vec(lines(), 0..8),
             limit in 1_usize..40,
         ) {
             let pieces: Vec<_> = pieces.iter().map(String::as_bytes).collect();
             let mut decoder = Decoder::new(limit);
             let mut events = Vec::new();
-            let mut keep = |got: Event<'_>| events.push(event(got.id, got.event, got.data));
-            let pushed = pieces.iter().try_for_each(|piece| {
-                let rest = decoder.take_whole(piece, &mut keep);
-                decoder.push(rest, &mut keep)
-            });
+            let mut one_by_one = |decoder: &mut Decoder, piece| -> Result<(), TooLong> {
+                let mut rest = piece;
+                while !<[u8]>::is_empty(rest) {
+                    let known = events.len();
+                    rest = decoder.event(rest, |got| {
+                        events.push(event(got.id, got.event, got.data));
+                    })?;
+                    assert!(events.len() <= known + 1);
+                    assert!(rest.is_empty() || decoder.is_between_events());
+                }
+                Ok(())
+            };
+            let pushed = pieces.iter().try_for_each(|piece| one_by_one(&mut decoder, piece));
             if pushed.is_ok() {
-                decoder.finish(keep);
+                decoder.finish(|got| events.push(event(got.id, got.event, got.data)));
             }
             prop_assert_eq!((events, pushed), decode_within(limit, &pieces));
         }

@@ -64,12 +64,27 @@ impl AnswerReader {
     /// reader of ours gains nothing from having pieces that came at once one by one.
     pub(super) fn push(&mut self, bytes: &[u8]) -> String {
         let mut text = String::new();
-        let answer = &mut self.answer;
-        if let Err(error) = self.body.push(bytes, |event| answer.take_event(event.data, &mut text))
-        {
-            answer.fail(error);
+        if let Err(error) = self.read(bytes, &mut text) {
+            self.answer.fail(error);
         }
         text
+    }
+
+    fn read(&mut self, bytes: &[u8], text: &mut String) -> Result<(), ModelError> {
+        let Self { body, answer } = self;
+        body.receive(bytes)?;
+        let mut rest = bytes;
+        while !rest.is_empty() && answer.is_open() {
+            let is_between = body.is_between_events();
+            if is_between && let Some((words, after)) = answer.alike.take(rest) {
+                text.push_str(words);
+                rest = after;
+                continue;
+            }
+            let front = if is_between { rest } else { &[] };
+            rest = body.event(rest, |event| answer.take_event(event.data, front, text))?;
+        }
+        Ok(())
     }
 
     /// The body has ended, or nobody will wait for more of it: the text still held back, and how it ended.
@@ -80,7 +95,7 @@ impl AnswerReader {
         match body.finish() {
             Rest::Nothing => {}
             Rest::Json(json) => answer.take_whole(&json, &mut text),
-            Rest::Event(data) => answer.take_event(&data, &mut text),
+            Rest::Event(data) => answer.take_event(&data, &[], &mut text),
         }
         let outcome = match answer.progress {
             Progress::Finished | Progress::Marked if answer.has_text => Ok(answer.usage),
@@ -96,14 +111,18 @@ impl AnswerReader {
 }
 
 impl Answer {
-    fn take_event(&mut self, data: &str, text: &mut String) {
-        if matches!(self.progress, Progress::Marked | Progress::Failed) {
+    /// Whether anything that comes can still mean something.
+    fn is_open(&self) -> bool {
+        !matches!(self.progress, Progress::Marked | Progress::Failed)
+    }
+
+    /// Takes an event's data; `front` is where it lies, if that is known.
+    fn take_event(&mut self, data: &str, front: &[u8], text: &mut String) {
+        if !self.is_open() {
             return;
         }
         let data = data.trim();
-        if let Some(words) = self.alike.words(data) {
-            text.push_str(words);
-        } else if data == "[DONE]" {
+        if data == "[DONE]" {
             self.has_chunks = true;
             self.progress = Progress::Marked;
         } else if !data.is_empty() {
@@ -111,7 +130,7 @@ impl Answer {
                 Ok(chunk) => {
                     self.take_chunk(&chunk, text);
                     if let Some(words) = chunk.only_words() {
-                        self.alike.learn(data, words);
+                        self.alike.learn(front, data, words);
                     }
                 }
                 Err(error) => self.fail(garbled(&format!("an event is not JSON: {error}"))),
@@ -233,6 +252,19 @@ mod tests {
         let event = "data: {\"choices\":[{\"delta\":{\"content\":\"a \"}}]}\n\n";
         let mut reader = AnswerReader::new(10_000);
         assert_eq!(reader.push(event.repeat(3).as_bytes()), "a a a ");
+    }
+
+    #[test]
+    fn the_next_chunk_is_compared_whatever_ends_its_lines() {
+        for end in ["\n\n", "\r\n\r\n"] {
+            let event =
+                format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"a \"}}}}]}}{end}");
+            let mut reader = AnswerReader::new(10_000);
+            assert_eq!(reader.push(format!(": ping{end}{event}").as_bytes()), "a ");
+            assert!(reader.body.is_between_events());
+            let known = reader.answer.alike.take(event.as_bytes());
+            assert_eq!(known, Some(("a ", &b""[..])), "{event:?}");
+        }
     }
 
     #[test]

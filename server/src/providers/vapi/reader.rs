@@ -73,12 +73,19 @@ impl Reader {
     /// Takes the next bytes; gives the text that they complete, of all events together.
     pub(super) fn push(&mut self, bytes: &[u8]) -> String {
         let mut text = String::new();
-        let answer = &mut self.answer;
-        if let Err(error) = self.body.push(bytes, |event| answer.take_event(event.data, &mut text))
-        {
-            answer.fail(error);
+        if let Err(error) = self.read(bytes, &mut text) {
+            self.answer.fail(error);
         }
         text
+    }
+
+    fn read(&mut self, bytes: &[u8], text: &mut String) -> Result<(), ModelError> {
+        self.body.receive(bytes)?;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            rest = self.body.event(rest, |event| self.answer.take_event(event.data, text))?;
+        }
+        Ok(())
     }
 
     /// The body has ended: the text still held back, and how it ended.
