@@ -90,7 +90,7 @@ pub(super) fn own_origin(app: &App, headers: &HeaderMap) -> OwnOrigin {
 }
 
 /// The visitor whose token opens the session in the path.
-pub(super) struct Visitor(pub(super) Claims);
+pub(super) struct Visitor(pub(super) Arc<Claims>);
 
 impl FromRequestParts<Arc<App>> for Visitor {
     type Rejection = ApiError;
@@ -104,7 +104,7 @@ impl FromRequestParts<Arc<App>> for Visitor {
 
 impl Visitor {
     /// The visitor whose token says `claims`, if the request is one that the token is for.
-    async fn of(claims: Claims, parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
+    async fn of(claims: Arc<Claims>, parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
         let path = RawPathParams::from_request_parts(parts, app).await.ok();
         let mut path = path.iter().flatten();
         let session = path.find(|(name, _)| *name == "session").map(|(_, session)| session);
@@ -120,7 +120,7 @@ impl Visitor {
 
 /// A visitor who leaves. `sendBeacon` can set no header, so the token may stand in the body and the
 /// body's type does not matter.
-pub(super) struct Leaver(pub(super) Claims, pub(super) EndReason);
+pub(super) struct Leaver(pub(super) Arc<Claims>, pub(super) EndReason);
 
 impl FromRequest<Arc<App>> for Leaver {
     type Rejection = ApiError;

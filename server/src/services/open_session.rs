@@ -101,7 +101,7 @@ impl OpenSession {
         let created = self.store.create_session(new, messages.clone()).await?;
         let session = created.ok_or(Refusal::NotFound("widget"))?;
         metrics::counter!("banter_sessions_total").increment(1);
-        let token = self.tokens.issue(&Claims {
+        let token = self.tokens.issue(Claims {
             session: session.id.clone(),
             widget: session.widget_id.clone(),
             origin: origin.to_string(),
@@ -119,7 +119,11 @@ impl OpenSession {
     ) -> Result<Option<SessionId>, Refusal> {
         let Some(token) = token else { return Ok(None) };
         let claims = self.tokens.verify(token, now)?;
-        if claims.widget == widget.id { Ok(Some(claims.session)) } else { Err(Refusal::Forbidden) }
+        if claims.widget == widget.id {
+            Ok(Some(claims.session.clone()))
+        } else {
+            Err(Refusal::Forbidden)
+        }
     }
 
     fn first_message(&self, assistant: &Assistant) -> Option<String> {

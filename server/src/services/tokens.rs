@@ -1,10 +1,19 @@
 //! Visitors' tokens: a JWT (RFC 7519, HS256) that opens one session and nothing else, until that
 //! session's time is over.
+//!
+//! A visitor shows the same token with every request, so what was signed here, or found to be, is
+//! remembered, and of the next request only the time is checked.
 
 use super::Refusal;
 use banter_shared::ids::{SessionId, WidgetId};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// How many tokens are remembered: as many as visitors write at a time on a busy day, at half a
+/// kilobyte each.
+const REMEMBERED: usize = 4096;
 
 /// What a token says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +46,8 @@ pub struct Tokens {
     signing: EncodingKey,
     verifying: DecodingKey,
     validation: Validation,
+    /// Tokens that this key has signed.
+    known: Arc<Cache<String, Arc<Claims>>>,
 }
 
 impl Tokens {
@@ -52,6 +63,7 @@ impl Tokens {
             signing: EncodingKey::from_secret(key),
             verifying: DecodingKey::from_secret(key),
             validation,
+            known: Arc::new(Cache::new(REMEMBERED)),
         }
     }
 
@@ -59,22 +71,27 @@ impl Tokens {
     ///
     /// # Errors
     /// [`Refusal::Internal`], which cannot happen with claims that are JSON.
-    pub fn issue(&self, claims: &Claims) -> Result<String, Refusal> {
-        jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &self.signing)
-            .map_err(|error| Refusal::Internal(std::sync::Arc::new(error)))
+    pub fn issue(&self, claims: Claims) -> Result<String, Refusal> {
+        let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.signing)
+            .map_err(|error| Refusal::Internal(Arc::new(error)))?;
+        self.known.insert(token.clone(), Arc::new(claims));
+        Ok(token)
     }
 
     /// What a token says, if it is ours and still good at `now` (Unix milliseconds).
     ///
     /// # Errors
     /// [`Refusal::Unauthorized`] or [`Refusal::TokenExpired`].
-    pub fn verify(&self, token: &str, now: u64) -> Result<Claims, Refusal> {
-        let data = jsonwebtoken::decode::<Claims>(token, &self.verifying, &self.validation)
-            .map_err(|_| Refusal::Unauthorized)?;
-        if data.claims.expires.saturating_mul(1000) <= now {
+    pub fn verify(&self, token: &str, now: u64) -> Result<Arc<Claims>, Refusal> {
+        let claims = self.known.get_or_insert_with(token, || {
+            jsonwebtoken::decode(token, &self.verifying, &self.validation)
+                .map(|data| Arc::new(data.claims))
+                .map_err(|_| Refusal::Unauthorized)
+        })?;
+        if claims.expires.saturating_mul(1000) <= now {
             return Err(Refusal::TokenExpired);
         }
-        Ok(data.claims)
+        Ok(claims)
     }
 }
 
@@ -101,10 +118,14 @@ mod tests {
 
     #[test]
     fn a_token_is_good_until_it_expires_and_only_under_its_key() {
-        let tokens = Tokens::new(b"key");
-        let token = tokens.issue(&claims()).unwrap();
-        assert_eq!(tokens.verify(&token, 999_999).unwrap(), claims());
-        assert!(matches!(tokens.verify(&token, 1_000_000), Err(Refusal::TokenExpired)));
+        let issuer = Tokens::new(b"key");
+        let token = issuer.issue(claims()).unwrap();
+        // Remembered by whoever signed it, found to be good by another, remembered by that one.
+        let other = Tokens::new(b"key");
+        for tokens in [&issuer, &other, &other] {
+            assert_eq!(*tokens.verify(&token, 999_999).unwrap(), claims());
+            assert!(matches!(tokens.verify(&token, 1_000_000), Err(Refusal::TokenExpired)));
+        }
         assert!(matches!(Tokens::new(b"other").verify(&token, 0), Err(Refusal::Unauthorized)));
     }
 
@@ -114,15 +135,15 @@ mod tests {
         let token = "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.\
             eyJzdWIiOiJzMSIsImF1ZCI6ImRlbW8iLCJvcmlnaW4iOiJodHRwczovL3Nob3AuZXhhbXBsZSIsImV4cCI6MTAwMH0.\
             tWWQMOd2U2WUCM3DQT9rBBes9xwh077cOoBYGfIsuxY";
-        assert_eq!(Tokens::new(b"key").verify(token, 0).unwrap(), claims());
-        assert_eq!(Tokens::new(b"key").issue(&claims()).unwrap(), token);
+        assert_eq!(*Tokens::new(b"key").verify(token, 0).unwrap(), claims());
+        assert_eq!(Tokens::new(b"key").issue(claims()).unwrap(), token);
     }
 
     #[test]
     fn no_other_algorithm_is_taken() {
         // {"alg":"none"} and {"alg":"HS512"}, both with the right claims.
         for header in ["eyJhbGciOiJub25lIn0", "eyJhbGciOiJIUzUxMiJ9"] {
-            let token = Tokens::new(b"key").issue(&claims()).unwrap();
+            let token = Tokens::new(b"key").issue(claims()).unwrap();
             let (_, rest) = token.split_once('.').unwrap();
             let forged = format!("{header}.{rest}");
             assert!(matches!(Tokens::new(b"key").verify(&forged, 0), Err(Refusal::Unauthorized)));
@@ -134,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_token_has_three_whole_parts() {
-        let token = Tokens::new(b"key").issue(&claims()).unwrap();
+        let token = Tokens::new(b"key").issue(claims()).unwrap();
         let cut = &token[..token.len() - 2];
         let unsigned = token.rsplit_once('.').unwrap().0;
         for broken in ["", ".", "..", cut, unsigned, &format!("{unsigned}."), &format!("{token}.")]
@@ -158,14 +179,14 @@ mod tests {
         #[test]
         fn no_tampered_token_verifies(at in any::<prop::sample::Index>(), with in "[A-Za-z0-9_.-]") {
             let tokens = Tokens::new(b"key");
-            let token = tokens.issue(&claims()).unwrap();
+            let token = tokens.issue(claims()).unwrap();
             let at = at.index(token.len());
             let mut tampered = token.clone();
             tampered.replace_range(at..=at, &with);
             // The last character of a base64 group may differ in bits that do not count; then it
             // still says the same.
             match tokens.verify(&tampered, 0) {
-                Ok(read) => prop_assert_eq!(read, claims()),
+                Ok(read) => prop_assert_eq!(&*read, &claims()),
                 Err(refusal) => prop_assert!(matches!(refusal, Refusal::Unauthorized)),
             }
         }
