@@ -23,6 +23,10 @@ use tokio::time::{Instant, sleep_until};
 /// which common proxies give up.
 const PING_EVERY: Duration = Duration::from_secs(15);
 
+/// How long the first event waits for words to leave with: an assistant that answers at once is read
+/// at once, and a slow one's visitor cannot tell.
+const COMPANY: Duration = Duration::from_millis(5);
+
 /// Says something and streams the answer. The message is stored before the first byte. The same id
 /// sent again resumes the same answer from `Last-Event-ID`; the assistant is never asked twice.
 #[utoipa::path(
@@ -75,14 +79,16 @@ fn events(mut reader: Reader) -> impl Stream<Item = Result<Bytes, Infallible>> +
         write(&mut bytes, None, &StreamEvent::Accepted(reader.accepted()));
         let mut said_at = Instant::now();
         // Set anew only when it rings: most of what is said comes long before.
-        let mut ping = std::pin::pin!(sleep_until(said_at + PING_EVERY));
+        let mut timer = std::pin::pin!(sleep_until(said_at + COMPANY));
+        let mut is_alone = true;
         loop {
             let step = reader.poll();
             let is_over = step.as_ref().is_some_and(|step| step.end.is_some());
             if let Some(step) = step {
                 write_step(&mut bytes, step);
+                is_alone = false;
             }
-            if !bytes.is_empty() {
+            if !bytes.is_empty() && !is_alone {
                 yield Ok(Bytes::from(std::mem::take(&mut bytes)));
                 said_at = Instant::now();
             }
@@ -92,12 +98,13 @@ fn events(mut reader: Reader) -> impl Stream<Item = Result<Bytes, Infallible>> +
             tokio::select! {
                 biased;
                 () = reader.changed() => {}
-                () = &mut ping => {
+                () = &mut timer => {
+                    is_alone = false;
                     if said_at.elapsed() >= PING_EVERY {
                         bytes.extend_from_slice(b": ping\n\n");
                         said_at = Instant::now();
                     }
-                    ping.as_mut().reset(said_at + PING_EVERY);
+                    timer.as_mut().reset(said_at + PING_EVERY);
                 }
             }
         }

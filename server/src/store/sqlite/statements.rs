@@ -6,7 +6,7 @@
 use super::super::sql::Value;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, PrepFlags, Result, Statement, ToSql, params_from_iter};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// How many statements a connection keeps: all of ours, and a bound for those that are put together
 /// from filters.
@@ -16,13 +16,13 @@ const MAX_STATEMENTS: usize = 256;
 /// message and a piece of an export are the largest values there are.
 pub(super) struct Statements<'c> {
     pub(super) connection: &'c Connection,
-    prepared: HashMap<String, Statement<'c>>,
+    prepared: FxHashMap<String, Statement<'c>>,
 }
 
 impl<'c> Statements<'c> {
     /// On `connection`, nothing prepared yet.
     pub(super) fn new(connection: &'c Connection) -> Self {
-        Self { connection, prepared: HashMap::new() }
+        Self { connection, prepared: FxHashMap::default() }
     }
 
     /// Runs a statement; says how many rows it touched.

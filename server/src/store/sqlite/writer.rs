@@ -32,6 +32,9 @@ pub(in crate::store) enum Haste {
     Soon,
 }
 
+/// How long after a commit there is reason to think that others want to write too.
+const BUSY: Duration = Duration::from_millis(2);
+
 /// Whether a commit held.
 type Committed = std::result::Result<(), ErrorCode>;
 
@@ -184,9 +187,11 @@ fn run(
     told: &broadcast::Sender<Notice>,
 ) {
     let mut statements = Statements::new(connection);
+    let mut since = Instant::now();
     while let Ok(first) = inbox.recv() {
         let mut group = Vec::new();
-        let committed = commit_group(&mut statements, first, inbox, linger, &mut group);
+        let company = Company { inbox, linger, is_busy: since.elapsed() < BUSY };
+        let committed = commit_group(&mut statements, first, &company, &mut group);
         if let Err(error) = &committed {
             tracing::error!(%error, "a group of writes was not committed");
             // Fails when there is none any more, which is as good.
@@ -199,6 +204,7 @@ fn run(
         for operation in group {
             operation.end(outcome, told);
         }
+        since = Instant::now();
     }
 }
 
@@ -206,12 +212,11 @@ fn run(
 fn commit_group(
     statements: &mut Statements<'_>,
     first: Box<dyn Operation>,
-    inbox: &Receiver<Box<dyn Operation>>,
-    linger: Duration,
+    company: &Company<'_>,
     group: &mut Vec<Box<dyn Operation>>,
 ) -> Result<()> {
     statements.run("BEGIN IMMEDIATE", &[])?;
-    let until = Instant::now() + linger;
+    let until = Instant::now() + company.linger;
     let mut next = Some(first);
     let (mut count, mut haste) = (0, Haste::Soon);
     while let Some(mut operation) = next {
@@ -230,32 +235,41 @@ fn commit_group(
             return Err(failure(ErrorCode::OperationAborted, "the transaction was undone"));
         }
         count += 1;
-        next = if count < MAX_GROUP { company(inbox, haste, until) } else { None };
+        next = if count < MAX_GROUP { company.next(haste, until) } else { None };
     }
     metrics::histogram!("banter_store_group_size").record(count as f64);
     statements.run("COMMIT", &[])?;
     Ok(())
 }
 
-/// What is to be committed with what there is.
-///
-/// Before a commit in haste the others have the processor once. Whoever was told a decision has
-/// something to do with it, such as asking a model, and may have waited for this processor: that goes
-/// first. Where many want to write, they come together, and a flush is for all of them.
-fn company(
-    inbox: &Receiver<Box<dyn Operation>>,
-    haste: Haste,
-    until: Instant,
-) -> Option<Box<dyn Operation>> {
-    if let Ok(operation) = inbox.try_recv() {
-        return Some(operation);
-    }
-    match haste {
-        Haste::Now => {
-            std::thread::yield_now();
-            inbox.try_recv().ok()
+/// Who else wants to write.
+struct Company<'a> {
+    inbox: &'a Receiver<Box<dyn Operation>>,
+    /// How long what can wait does so.
+    linger: Duration,
+    /// Whether somebody wrote only just now.
+    is_busy: bool,
+}
+
+impl Company<'_> {
+    /// What is to be committed with what there is.
+    ///
+    /// Where many want to write, the others have the processor once before a commit in haste: they
+    /// come together, and a flush is for all of them. One alone is not kept waiting for nobody.
+    fn next(&self, haste: Haste, until: Instant) -> Option<Box<dyn Operation>> {
+        if let Ok(operation) = self.inbox.try_recv() {
+            return Some(operation);
         }
-        Haste::Soon => inbox.recv_timeout(until.saturating_duration_since(Instant::now())).ok(),
+        match haste {
+            Haste::Now if self.is_busy => {
+                std::thread::yield_now();
+                self.inbox.try_recv().ok()
+            }
+            Haste::Now => None,
+            Haste::Soon => {
+                self.inbox.recv_timeout(until.saturating_duration_since(Instant::now())).ok()
+            }
+        }
     }
 }
 
