@@ -181,19 +181,18 @@ fn insert_pair(
         sources: Vec::new(),
         error: None,
     };
-    // In one statement, whose text is always the same, and what never differs is part of it.
+    // One by one: a statement of several rows has to be able to undo the first of them, and SQLite
+    // takes 64 KB for that each time.
     tx.execute(
-        "INSERT INTO messages (session_id, id, role, text, status, attempt, created_at, sources, writer)
-         VALUES ($1, $2, 'visitor', $3, 'complete', 0, $4, '[]', NULL),
-                ($1, $5, 'assistant', '', 'streaming', 1, $4, '[]', $6)",
-        args![
-            question.session.as_str(),
-            question.id.as_str(),
-            &question.text,
-            question.now,
-            answer_id.as_str(),
-            node,
-        ],
+        "INSERT INTO messages (session_id, id, role, text, status, attempt, created_at, sources)
+         VALUES ($1, $2, 'visitor', $3, 'complete', 0, $4, '[]')",
+        args![question.session.as_str(), question.id.as_str(), &question.text, question.now],
+    )?;
+    tx.execute(
+        "INSERT INTO messages
+                (session_id, id, role, text, status, attempt, created_at, sources, writer)
+         VALUES ($1, $2, 'assistant', '', 'streaming', 1, $3, '[]', $4)",
+        args![question.session.as_str(), answer_id.as_str(), question.now, node],
     )?;
     created(tx, &asked.session, &message.id, 0, question.now, |_| Ok(message.clone()))?;
     asked.said.push((message, None));
