@@ -280,7 +280,7 @@ iframe{display:block;width:100%;height:100%;border:0;visibility:hidden}
 
     const draw = () => {
       const { height, strings } = settings;
-      root = root || host.shadowRoot || host.attachShadow({ mode: "closed" });
+      root ||= host.shadowRoot || host.attachShadow({ mode: "closed" });
       try {
         dot = sessionStorage[PREFIX + settings.id];
       } catch {}
@@ -435,9 +435,7 @@ iframe{display:block;width:100%;height:100%;border:0;visibility:hidden}
   };
 
   class BanterWidget extends HTMLElement {
-    static get observedAttributes() {
-      return ["widget", "layout", "position"];
-    }
+    static observedAttributes = ["widget", "layout", "position"];
     constructor() {
       super();
       controls.set(this, control(this));

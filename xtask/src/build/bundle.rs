@@ -48,10 +48,10 @@ impl Bundler<'_> {
         self.write(&mut esbuild, &out)
     }
 
-    /// The classic script that a host page's tag fetches.
+    /// The classic script that a host page's tag fetches; it keeps its names to itself already.
     pub(super) fn loader(&self, entry: &Path, out: &Path) -> Result<String> {
         let mut esbuild = self.esbuild(entry);
-        esbuild.args(["--bundle", "--format=iife", "--target=es2020"]);
+        esbuild.args(["--bundle", "--format=esm", "--target=es2022"]);
         let script = self.write(&mut esbuild, out)?;
         let tokens = script.matches(CONFIG_TOKEN).count();
         ensure!(tokens == 1, "the loader must name {CONFIG_TOKEN} once, it does {tokens} times");
