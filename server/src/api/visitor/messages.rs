@@ -17,14 +17,14 @@ use futures_util::stream::Stream;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 /// How long a stream may say nothing before a comment shows that it lives: under the 30 s after
 /// which common proxies give up.
 const PING_EVERY: Duration = Duration::from_secs(15);
 
-/// How long the first event waits for words to leave with: an assistant that answers at once is read
-/// at once, and a slow one's visitor cannot tell.
+/// How long the answer's head waits for words to leave with: those of an assistant that answers at
+/// once need one write, and a slow one's visitor cannot tell.
 const COMPANY: Duration = Duration::from_millis(5);
 
 /// Says something and streams the answer. The message is stored before the first byte. The same id
@@ -63,6 +63,8 @@ pub(in crate::api) async fn create(
 ) -> Result<impl IntoResponse, ApiError> {
     app.rate_limits.message(address, &claims.session)?;
     let reader = app.converse.post(&claims, message, cursor, &request_id).await?;
+    // Without words after that time.
+    let _ = timeout(COMPANY, reader.changed()).await;
     let head = [
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-store"),
@@ -79,16 +81,14 @@ fn events(mut reader: Reader) -> impl Stream<Item = Result<Bytes, Infallible>> +
         write(&mut bytes, None, &StreamEvent::Accepted(reader.accepted()));
         let mut said_at = Instant::now();
         // Set anew only when it rings: most of what is said comes long before.
-        let mut timer = std::pin::pin!(sleep_until(said_at + COMPANY));
-        let mut is_alone = true;
+        let mut ping = std::pin::pin!(sleep_until(said_at + PING_EVERY));
         loop {
             let step = reader.poll();
             let is_over = step.as_ref().is_some_and(|step| step.end.is_some());
             if let Some(step) = step {
                 write_step(&mut bytes, step);
-                is_alone = false;
             }
-            if !bytes.is_empty() && !is_alone {
+            if !bytes.is_empty() {
                 yield Ok(Bytes::from(std::mem::take(&mut bytes)));
                 said_at = Instant::now();
             }
@@ -98,13 +98,12 @@ fn events(mut reader: Reader) -> impl Stream<Item = Result<Bytes, Infallible>> +
             tokio::select! {
                 biased;
                 () = reader.changed() => {}
-                () = &mut timer => {
-                    is_alone = false;
+                () = &mut ping => {
                     if said_at.elapsed() >= PING_EVERY {
                         bytes.extend_from_slice(b": ping\n\n");
                         said_at = Instant::now();
                     }
-                    timer.as_mut().reset(said_at + PING_EVERY);
+                    ping.as_mut().reset(said_at + PING_EVERY);
                 }
             }
         }
