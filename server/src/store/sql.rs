@@ -22,15 +22,18 @@ mod provider_events;
 mod rows;
 mod sessions;
 mod timeline;
+mod values;
 mod webhooks;
 mod widgets;
 
 use super::postgres::Postgres;
 use super::sqlite::{Haste, Sqlite};
-use super::{Durable, Notice, Result, Store, StoreError};
+use super::{Durable, Notice, Result, Store};
 use assistants::Assistants;
 use async_trait::async_trait;
 use tokio::sync::broadcast;
+
+pub(in crate::store) use values::{Row, Value, args};
 
 /// Which database understands the statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,160 +42,19 @@ pub(in crate::store) enum Dialect {
     Postgres,
 }
 
-/// What goes into a statement and comes out of a row.
-#[derive(Clone, Debug, PartialEq)]
-pub(in crate::store) enum Value {
-    Null,
-    Int(i64),
-    Text(String),
-    Bytes(Vec<u8>),
-}
-
-impl From<i64> for Value {
-    fn from(value: i64) -> Self {
-        Self::Int(value)
-    }
-}
-
-impl From<u64> for Value {
-    /// Instants and counts stay far below 2⁶³.
-    fn from(value: u64) -> Self {
-        Self::Int(i64::try_from(value).unwrap_or(i64::MAX))
-    }
-}
-
-impl From<u32> for Value {
-    fn from(value: u32) -> Self {
-        Self::Int(value.into())
-    }
-}
-
-impl From<bool> for Value {
-    fn from(value: bool) -> Self {
-        Self::Int(value.into())
-    }
-}
-
-impl From<&str> for Value {
-    fn from(value: &str) -> Self {
-        Self::Text(value.to_owned())
-    }
-}
-
-impl From<String> for Value {
-    fn from(value: String) -> Self {
-        Self::Text(value)
-    }
-}
-
-impl From<&String> for Value {
-    fn from(value: &String) -> Self {
-        Self::Text(value.clone())
-    }
-}
-
-impl From<Vec<u8>> for Value {
-    fn from(value: Vec<u8>) -> Self {
-        Self::Bytes(value)
-    }
-}
-
-impl<T: Into<Self>> From<Option<T>> for Value {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Self::Null, Into::into)
-    }
-}
-
-/// The values of a statement, each made a [`Value`].
-macro_rules! args {
-    ($($value:expr),* $(,)?) => { &[$($crate::store::sql::Value::from($value)),*] };
-}
-pub(in crate::store) use args;
-
-/// One row of an answer; columns are counted from 0.
-#[derive(Clone, Debug, PartialEq)]
-pub(in crate::store) struct Row(pub(in crate::store) Vec<Value>);
-
-impl Row {
-    fn value(&self, column: usize) -> &Value {
-        self.0.get(column).unwrap_or(&Value::Null)
-    }
-
-    /// A text that is only looked at.
-    pub(in crate::store) fn str(&self, column: usize) -> Result<&str> {
-        match self.value(column) {
-            Value::Text(text) => Ok(text),
-            _ => Err(StoreError::Column(column)),
-        }
-    }
-
-    /// A text.
-    pub(in crate::store) fn text(&self, column: usize) -> Result<String> {
-        self.str(column).map(str::to_owned)
-    }
-
-    /// A text or nothing.
-    pub(in crate::store) fn optional_text(&self, column: usize) -> Result<Option<String>> {
-        match self.value(column) {
-            Value::Null => Ok(None),
-            Value::Text(text) => Ok(Some(text.clone())),
-            _ => Err(StoreError::Column(column)),
-        }
-    }
-
-    /// Bytes.
-    pub(in crate::store) fn bytes(&self, column: usize) -> Result<Vec<u8>> {
-        match self.value(column) {
-            Value::Bytes(bytes) => Ok(bytes.clone()),
-            _ => Err(StoreError::Column(column)),
-        }
-    }
-
-    /// A number.
-    pub(in crate::store) fn int(&self, column: usize) -> Result<i64> {
-        match self.value(column) {
-            Value::Int(int) => Ok(*int),
-            _ => Err(StoreError::Column(column)),
-        }
-    }
-
-    /// An instant or a count.
-    pub(in crate::store) fn number(&self, column: usize) -> Result<u64> {
-        u64::try_from(self.int(column)?).map_err(|_| StoreError::Column(column))
-    }
-
-    /// An instant or a count, or nothing.
-    pub(in crate::store) fn optional_number(&self, column: usize) -> Result<Option<u64>> {
-        match self.value(column) {
-            Value::Null => Ok(None),
-            _ => self.number(column).map(Some),
-        }
-    }
-
-    /// A small count.
-    pub(in crate::store) fn small(&self, column: usize) -> Result<u32> {
-        u32::try_from(self.int(column)?).map_err(|_| StoreError::Column(column))
-    }
-
-    /// 0 or 1.
-    pub(in crate::store) fn flag(&self, column: usize) -> Result<bool> {
-        Ok(self.int(column)? != 0)
-    }
-}
-
 /// A transaction of either database.
 pub(in crate::store) trait Transaction {
     /// Runs a statement; says how many rows it touched.
-    fn execute(&mut self, sql: &str, values: &[Value]) -> Result<u64>;
+    fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64>;
     /// Runs a query.
-    fn query(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>>;
+    fn query(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>>;
     /// Whose statements it takes.
     fn dialect(&self) -> Dialect;
     /// Tells every server, this one included, once the transaction is committed.
     fn notify(&mut self, notice: Notice) -> Result<()>;
 
     /// The first row of a query, if it has one.
-    fn first(&mut self, sql: &str, values: &[Value]) -> Result<Option<Row>> {
+    fn first(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Option<Row>> {
         Ok(self.query(sql, values)?.into_iter().next())
     }
 }

@@ -43,23 +43,26 @@ impl<'a> PostgresTransaction<'a> {
     }
 }
 
-fn parameters(values: &[Value]) -> Vec<&(dyn ToSql + Sync)> {
+fn parameters<'a>(values: &'a [Value<'_>]) -> Vec<&'a (dyn ToSql + Sync)> {
     values.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
 }
 
 impl Transaction for PostgresTransaction<'_> {
-    fn execute(&mut self, sql: &str, values: &[Value]) -> Result<u64> {
+    fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64> {
         let statement = self.statement(sql)?;
         Ok(self.client.execute(&statement, &parameters(values))?)
     }
 
-    fn query(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>> {
+    fn query(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>> {
         let statement = self.statement(sql)?;
         let rows = self.client.query(&statement, &parameters(values))?;
         rows.iter()
             .map(|row| {
-                let values = (0..row.len()).map(|column| row.try_get::<_, Value>(column));
-                Ok(Row(values.collect::<std::result::Result<_, _>>()?))
+                let mut own = Row::of(row.len());
+                for column in 0..row.len() {
+                    own.push(row.try_get(column)?);
+                }
+                Ok(own)
             })
             .collect()
     }
@@ -77,7 +80,7 @@ impl Transaction for PostgresTransaction<'_> {
     }
 }
 
-impl ToSql for Value {
+impl ToSql for Value<'_> {
     fn to_sql(
         &self,
         kind: &Type,
@@ -99,7 +102,7 @@ impl ToSql for Value {
     to_sql_checked!();
 }
 
-impl<'a> FromSql<'a> for Value {
+impl<'a> FromSql<'a> for Value<'a> {
     fn from_sql(
         kind: &Type,
         raw: &'a [u8],
@@ -107,8 +110,8 @@ impl<'a> FromSql<'a> for Value {
         Ok(match *kind {
             Type::INT4 => Self::Int(i32::from_sql(kind, raw)?.into()),
             Type::INT8 => Self::Int(i64::from_sql(kind, raw)?),
-            Type::BYTEA => Self::Bytes(Vec::from_sql(kind, raw)?),
-            _ => Self::Text(String::from_sql(kind, raw)?),
+            Type::BYTEA => <&[u8]>::from_sql(kind, raw)?.into(),
+            _ => <&str>::from_sql(kind, raw)?.into(),
         })
     }
 

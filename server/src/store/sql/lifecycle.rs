@@ -170,20 +170,20 @@ fn needs_attention(session: &SessionRecord) -> bool {
 }
 
 /// The columns of a session's row that are to be written.
-struct Columns {
+struct Columns<'a> {
     sql: String,
-    values: Vec<Value>,
+    values: Vec<Value<'a>>,
 }
 
-impl Columns {
-    fn of(session: &str) -> Self {
+impl<'a> Columns<'a> {
+    fn of(session: &'a str) -> Self {
         // Room for what a question or an answer changes.
         let mut values = Vec::with_capacity(8);
         values.push(session.into());
         Self { sql: String::with_capacity(160), values }
     }
 
-    fn set(&mut self, column: &str, value: impl Into<Value>) {
+    fn set(&mut self, column: &str, value: impl Into<Value<'a>>) {
         self.values.push(value.into());
         let separator = if self.sql.is_empty() { "UPDATE sessions SET " } else { ", " };
         let number = self.values.len().to_string();

@@ -71,7 +71,8 @@ impl LogRepository for SqlStore {
     async fn log(&self, tenant: &Tenant, id: &SessionId) -> Result<Option<WholeLog>> {
         let (tenant, id) = (tenant.clone(), id.clone());
         self.read(move |tx| {
-            let mut query = Query::of(&tenant, &LogFilter::default(), tx.dialect());
+            let all = LogFilter::default();
+            let mut query = Query::of(&tenant, &all, tx.dialect());
             let wanted = query.value(id.as_str());
             query.and(&format!("sessions.id = {wanted}"));
             let sql = format!("{LOGS}{FROM}{}", query.sql);
@@ -160,14 +161,14 @@ fn find_expired(tx: &mut dyn Transaction, expired: &Expired, limit: u32) -> Resu
 
 /// The conditions of a query and their values.
 #[derive(Default)]
-struct Query {
+struct Query<'a> {
     sql: String,
-    values: Vec<Value>,
+    values: Vec<Value<'a>>,
 }
 
-impl Query {
+impl<'a> Query<'a> {
     /// The tenant's logs that the filter lets through.
-    fn of(tenant: &Tenant, filter: &LogFilter, dialect: Dialect) -> Self {
+    fn of(tenant: &'a Tenant, filter: &'a LogFilter, dialect: Dialect) -> Self {
         let mut query = Self::default();
         query.equal("sessions.organization_id", Some(&tenant.organization));
         query.equal("sessions.account_id", tenant.account.as_ref());
@@ -206,7 +207,7 @@ impl Query {
     }
 
     /// Adds a value; returns its name in the statement.
-    fn value(&mut self, value: impl Into<Value>) -> String {
+    fn value(&mut self, value: impl Into<Value<'a>>) -> String {
         self.values.push(value.into());
         format!("${}", self.values.len())
     }
@@ -216,7 +217,7 @@ impl Query {
         self.sql.push_str(condition);
     }
 
-    fn equal(&mut self, column: &str, wanted: Option<impl Into<Value>>) {
+    fn equal(&mut self, column: &str, wanted: Option<impl Into<Value<'a>>>) {
         if let Some(wanted) = wanted {
             let wanted = self.value(wanted);
             self.and(&format!("{column} = {wanted}"));

@@ -25,7 +25,11 @@ pub(super) fn message(row: &Row) -> Result<Message> {
         status: from_name("message status", row.str(3)?)?,
         attempt: row.small(4)?,
         created_at: row.number(5)?,
-        sources: from_json("list of sources", row.str(6)?)?,
+        sources: match row.str(6)? {
+            // Most messages name none.
+            "[]" => Vec::new(),
+            named => from_json("list of sources", named)?,
+        },
         error: error.map(|json| from_json("error", &json)).transpose()?,
     })
 }
@@ -36,16 +40,23 @@ pub(super) fn messages(tx: &mut dyn Transaction, session: &SessionId) -> Result<
 }
 
 /// Every message of a session, oldest first, each with the server that writes it.
+///
+/// Put in order here: the databases would copy every message once more for that, and each question
+/// reads them all.
 pub(super) fn said(
     tx: &mut dyn Transaction,
     session: &SessionId,
 ) -> Result<Vec<(Message, Option<String>)>> {
     static SQL: LazyLock<String> = LazyLock::new(|| {
-        format!(
-            "SELECT {MESSAGE_COLUMNS}, writer FROM messages WHERE session_id = $1 ORDER BY position"
-        )
+        format!("SELECT {MESSAGE_COLUMNS}, writer, position FROM messages WHERE session_id = $1")
     });
-    tx.query(&SQL, args![session.as_str()])?.iter().map(message_and_writer).collect()
+    let rows = tx.query(&SQL, args![session.as_str()])?;
+    let mut said = rows
+        .iter()
+        .map(|row| Ok((row.int(9)?, message_and_writer(row)?)))
+        .collect::<Result<Vec<_>>>()?;
+    said.sort_unstable_by_key(|(position, _)| *position);
+    Ok(said.into_iter().map(|(_, message)| message).collect())
 }
 
 /// Whether another server than `node` is writing a message.

@@ -26,7 +26,7 @@ impl<'c> Statements<'c> {
     }
 
     /// Runs a statement; says how many rows it touched.
-    pub(super) fn run(&mut self, sql: &str, values: &[Value]) -> Result<usize> {
+    pub(super) fn run(&mut self, sql: &str, values: &[Value<'_>]) -> Result<usize> {
         self.with(sql, |statement| statement.execute(params_from_iter(values)))
     }
 
@@ -56,7 +56,7 @@ fn in_its_words(sql: &str) -> String {
     sql.replace('$', "?").replace(" FOR UPDATE SKIP LOCKED", "").replace(" FOR UPDATE", "")
 }
 
-impl ToSql for Value {
+impl ToSql for Value<'_> {
     fn to_sql(&self) -> Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Borrowed(match self {
             Self::Null => ValueRef::Null,

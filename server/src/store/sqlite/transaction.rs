@@ -21,21 +21,21 @@ impl<'a, 'c> SqliteTransaction<'a, 'c> {
 }
 
 impl Transaction for SqliteTransaction<'_, '_> {
-    fn execute(&mut self, sql: &str, values: &[Value]) -> Result<u64> {
+    fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64> {
         Ok(self.statements.run(sql, values)? as u64)
     }
 
-    fn query(&mut self, sql: &str, values: &[Value]) -> Result<Vec<Row>> {
+    fn query(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>> {
         let rows = self.statements.with(sql, |statement| {
             let columns = statement.column_count();
             let mut answer = statement.query(params_from_iter(values))?;
             let mut rows = Vec::new();
             while let Some(row) = answer.next()? {
-                let mut values = Vec::with_capacity(columns);
+                let mut own = Row::of(columns);
                 for column in 0..columns {
-                    values.push(own(row.get_ref(column)?));
+                    own.push(value(row.get_ref(column)?));
                 }
-                rows.push(Row(values));
+                rows.push(own);
             }
             Ok(rows)
         });
@@ -52,16 +52,16 @@ impl Transaction for SqliteTransaction<'_, '_> {
     }
 }
 
-fn own(value: ValueRef<'_>) -> Value {
+fn value(value: ValueRef<'_>) -> Value<'_> {
     match value {
         // No column of ours holds a floating-point number.
         ValueRef::Null | ValueRef::Real(_) => Value::Null,
         ValueRef::Integer(int) => Value::Int(int),
         // Looking for what is not UTF-8 goes byte by byte; there hardly ever is any.
         ValueRef::Text(text) => Value::Text(match std::str::from_utf8(text) {
-            Ok(text) => text.to_owned(),
-            Err(_) => String::from_utf8_lossy(text).into_owned(),
+            Ok(text) => text.into(),
+            Err(_) => String::from_utf8_lossy(text),
         }),
-        ValueRef::Blob(bytes) => Value::Bytes(bytes.to_vec()),
+        ValueRef::Blob(bytes) => bytes.into(),
     }
 }
