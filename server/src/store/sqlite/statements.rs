@@ -1,7 +1,8 @@
 //! A connection with the statements it has prepared: each is parsed once and kept.
 //!
 //! Kept here and not in the driver's own cache, because that wants the text SQLite understands,
-//! copies it and orders its entries anew, each time.
+//! copies it and orders its entries anew, each time. Found by a hash that is quick and no protection:
+//! what a stranger says is bound to a statement and never part of its text.
 
 use super::super::sql::Value;
 use rusqlite::types::{ToSqlOutput, ValueRef};

@@ -187,10 +187,10 @@ fn run(
     told: &broadcast::Sender<Notice>,
 ) {
     let mut statements = Statements::new(connection);
-    let mut since = Instant::now();
+    let mut committed_at = Instant::now();
     while let Ok(first) = inbox.recv() {
         let mut group = Vec::new();
-        let company = Company { inbox, linger, is_busy: since.elapsed() < BUSY };
+        let company = Company { inbox, linger, is_busy: committed_at.elapsed() < BUSY };
         let committed = commit_group(&mut statements, first, &company, &mut group);
         if let Err(error) = &committed {
             tracing::error!(%error, "a group of writes was not committed");
@@ -204,7 +204,7 @@ fn run(
         for operation in group {
             operation.end(outcome, told);
         }
-        since = Instant::now();
+        committed_at = Instant::now();
     }
 }
 
