@@ -39,8 +39,8 @@ pub(crate) struct OpenAi {
     line: Arc<Line>,
 }
 
-/// An answer that has begun, and its first bytes.
-type Begun = (Response, Option<Vec<u8>>);
+/// An answer that has begun, its reader, and the text of its first bytes.
+type Begun = (Response, AnswerReader, String);
 
 /// What every call over a connection needs.
 struct Line {
@@ -88,29 +88,24 @@ impl Model for OpenAi {
     fn reply(&self, prompt: Prompt) -> ReplyStream {
         let line = Arc::clone(&self.line);
         Box::pin(try_stream! {
-            let (mut response, mut first) = line.open(&prompt).await?;
-            let mut reader = AnswerReader::new(line.limits.max_answer_bytes);
+            let (mut response, mut reader, mut text) = line.open(&prompt).await?;
             let mut patience = Patience::until(Instant::now() + line.limits.idle_timeout);
             loop {
-                let text = if let Some(first) = first.take() {
-                    reader.push(&first)
-                } else {
-                    let deadline = Instant::now() + line.wait(&reader);
-                    match patience.wait(deadline, response.chunk()).await {
-                        Some(Ok(Some(chunk))) => reader.push(chunk),
-                        Some(Ok(None)) => break,
-                        // It said that it has finished; that its tail is missing harms nobody.
-                        _ if reader.progress() != Progress::Reading => break,
-                        Some(Err(_)) => Err(ModelError::Cut)?,
-                        None => Err(ModelError::Timeout { what: Wait::NextByte })?,
-                    }
-                };
                 if !text.is_empty() {
                     yield Delta::Text(text);
                 }
                 if reader.progress() == Progress::Failed {
                     break;
                 }
+                let deadline = Instant::now() + line.wait(&reader);
+                text = match patience.wait(deadline, response.chunk()).await {
+                    Some(Ok(Some(chunk))) => reader.push(chunk),
+                    Some(Ok(None)) => break,
+                    // It said that it has finished; that its tail is missing harms nobody.
+                    _ if reader.progress() != Progress::Reading => break,
+                    Some(Err(_)) => Err(ModelError::Cut)?,
+                    None => Err(ModelError::Timeout { what: Wait::NextByte })?,
+                };
             }
             let (text, outcome) = reader.finish();
             if !text.is_empty() {
@@ -156,9 +151,10 @@ impl Line {
         let first = timeout_at(deadline, response.chunk())
             .await
             .map_err(first_byte)?
-            .map_err(|_| ModelError::Cut)?
-            .map(<[u8]>::to_vec);
-        Ok((response, first))
+            .map_err(|_| ModelError::Cut)?;
+        let mut reader = AnswerReader::new(self.limits.max_answer_bytes);
+        let text = reader.push(first.unwrap_or_default());
+        Ok((response, reader, text))
     }
 
     /// The longest wait for the next byte, given what has been read.

@@ -10,6 +10,7 @@ use super::connect::{Io, Route, web_roots};
 use super::framing::Framing;
 use super::head::{self, Head};
 use super::pool::Pool;
+use bytes::{Buf as _, BytesMut};
 use hyper::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::header::HeaderValue;
@@ -38,7 +39,7 @@ pub struct Caller {
 /// A connection, and what has been read of it and not yet understood.
 pub(super) struct Connection {
     io: Box<dyn Io>,
-    input: Vec<u8>,
+    input: BytesMut,
 }
 
 /// A response whose body is still to be read. Dropping it before its end closes the connection,
@@ -162,7 +163,7 @@ impl Caller {
     async fn open(&self) -> Result<Connection, CallError> {
         let opening = timeout(self.connect_timeout, self.route.open());
         let io = opening.await.map_err(|_| CallError::ConnectTimeout)??;
-        Ok(Connection { io, input: Vec::new() })
+        Ok(Connection { io, input: BytesMut::new() })
     }
 }
 
@@ -176,7 +177,7 @@ impl Connection {
         loop {
             self.read().await?;
             if let Some((head, length)) = head::read(&self.input)? {
-                self.input.drain(..length);
+                self.input.advance(length);
                 return Ok(head);
             }
         }
@@ -200,7 +201,7 @@ impl Connection {
     /// Gives back what an idle connection does not need; whether it is at the end of a response.
     pub(super) fn rest(&mut self) -> bool {
         let is_clean = self.input.is_empty();
-        self.input = Vec::new();
+        self.input = BytesMut::new();
         is_clean
     }
 }
@@ -227,7 +228,7 @@ impl Response {
         self.body.clear();
         while let Some(connection) = &mut self.connection {
             let taken = self.framing.take(&connection.input, &mut self.body)?;
-            connection.input.drain(..taken.used);
+            connection.input.advance(taken.used);
             if taken.ended {
                 self.end();
             }
