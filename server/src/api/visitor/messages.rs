@@ -77,7 +77,8 @@ pub(in crate::api) async fn create(
 /// The stream's bytes: each item is all that has come, so that a burst leaves in one write.
 fn events(mut reader: Reader) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
     async_stream::stream! {
-        let mut bytes = Vec::new();
+        // Enough for what comes at once of most answers.
+        let mut bytes = Vec::with_capacity(512);
         write(&mut bytes, None, &StreamEvent::Accepted(reader.accepted()));
         let mut said_at = Instant::now();
         // Set anew only when it rings: most of what is said comes long before.
@@ -89,7 +90,8 @@ fn events(mut reader: Reader) -> impl Stream<Item = Result<Bytes, Infallible>> +
                 write_step(&mut bytes, step);
             }
             if !bytes.is_empty() {
-                yield Ok(Bytes::from(std::mem::take(&mut bytes)));
+                yield Ok(Bytes::copy_from_slice(&bytes));
+                bytes.clear();
                 said_at = Instant::now();
             }
             if is_over {
@@ -115,8 +117,6 @@ fn write_step(bytes: &mut Vec<u8>, step: Step) {
         write(bytes, None, &StreamEvent::Accepted(accepted));
     }
     if let Some((cursor, delta)) = step.delta {
-        // With an ordinary text's escapes.
-        bytes.reserve(delta.len() + delta.len() / 8);
         write(bytes, Some(cursor), &StreamEvent::Delta(delta));
     }
     if let Some(end) = step.end {
@@ -125,8 +125,6 @@ fn write_step(bytes: &mut Vec<u8>, step: Step) {
 }
 
 fn write(bytes: &mut Vec<u8>, cursor: Option<Cursor>, event: &StreamEvent) {
-    // Enough for all but a text or a list of sources.
-    bytes.reserve(300);
     sse::encode(bytes, cursor, |bytes| {
         // Our own types serialise, and memory takes whatever is written.
         let _ = serde_json::to_writer(bytes, event);
