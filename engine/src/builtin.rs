@@ -70,7 +70,7 @@ impl Library {
         let said: Vec<&str> = turns
             .iter()
             .filter(|turn| turn.speaker == Speaker::Visitor)
-            .map(|turn| turn.text.as_str())
+            .map(|turn| &*turn.text)
             .collect();
         let last = said.last().copied().unwrap_or_default();
         if let Some(courtesy) = smalltalk::recognise(last) {

@@ -116,7 +116,7 @@ mod tests {
             };
             prop_assert_eq!(got[0].speaker, Speaker::Visitor);
             let (question, earlier) = got.split_last().unwrap();
-            prop_assert!(history[last].text.ends_with(&question.text));
+            prop_assert!(history[last].text.ends_with(&*question.text));
             prop_assert_eq!(earlier, &history[last - earlier.len()..last], "without gaps");
             let cost: u32 = got.iter().map(|turn| estimate(&turn.text)).sum();
             prop_assert!(cost <= budget.max(MIN_LAST_TOKENS + TURN_OVERHEAD));

@@ -45,7 +45,7 @@ async fn ask(engine: &Engine, questions: &[&str]) -> (String, Option<String>) {
         source = sources.into_iter().next().map(|source| source.title);
         history.push(Turn::assistant(text));
     }
-    (history.pop().unwrap().text, source)
+    (history.pop().unwrap().text.to_string(), source)
 }
 
 /// Asks every conversation and compares the source of its last answer: the end of the section's

@@ -1,6 +1,8 @@
-//! What sending a message means to a conversation. When one is over is [`super::session`]'s.
+//! What sending a message means to a conversation, and what of one a model is told. When one is over
+//! is [`super::session`]'s.
 
-use banter_shared::message::{Message, MessageStatus};
+use banter_engine::turn::{Speaker, Turn};
+use banter_shared::message::{Message, MessageStatus, Role};
 
 /// What a message with a known id means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +26,17 @@ pub fn repeat(stored_text: &str, answer: &Message, text: &str, wants_retry: bool
     use MessageStatus::{Failed, Interrupted, Streaming};
     let unfinished = matches!(answer.status, Interrupted | Failed | Streaming);
     if wants_retry && unfinished { Repeat::Retry } else { Repeat::Resume }
+}
+
+/// What a model is told of something said: what was interrupted is what was said, and nothing said is
+/// nothing told.
+#[must_use]
+pub fn turn(role: Role, text: &str) -> Option<Turn> {
+    let speaker = match role {
+        Role::Visitor => Speaker::Visitor,
+        Role::Assistant | Role::Unknown => Speaker::Assistant,
+    };
+    (!text.is_empty()).then(|| Turn { speaker, text: text.into() })
 }
 
 #[cfg(test)]

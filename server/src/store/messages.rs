@@ -4,6 +4,7 @@ use super::{Durable, Result};
 use crate::domain::assistant::Assistant;
 use crate::domain::session::SessionRecord;
 use async_trait::async_trait;
+use banter_engine::turn::Turn;
 use banter_shared::error::ErrorBody;
 use banter_shared::ids::{MessageId, SessionId};
 use banter_shared::message::{Message, MessageStatus, Source};
@@ -46,9 +47,9 @@ pub enum Appended {
 pub struct AnswerOrder {
     /// The session.
     pub session: SessionRecord,
-    /// The conversation up to and including the question, what it carries on before it; the answer
-    /// to write is not in it.
-    pub history: Vec<Message>,
+    /// The conversation as the model is told it, up to and including the question, what it carries on
+    /// before it; the answer to write is not in it.
+    pub history: Vec<Turn>,
     /// Whether nothing was answered in this session before.
     pub is_first: bool,
     /// Who answers.

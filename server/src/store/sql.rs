@@ -46,12 +46,28 @@ pub(in crate::store) enum Dialect {
 pub(in crate::store) trait Transaction {
     /// Runs a statement; says how many rows it touched.
     fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64>;
-    /// Runs a query.
-    fn query(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>>;
+    /// Runs a query and shows each row of its answer, one after the other in the same place, from
+    /// where it may be taken. The first failure ends it.
+    fn each(
+        &mut self,
+        sql: &str,
+        values: &[Value<'_>],
+        see: &mut dyn FnMut(&mut Row) -> Result<()>,
+    ) -> Result<()>;
     /// Whose statements it takes.
     fn dialect(&self) -> Dialect;
     /// Tells every server, this one included, once the transaction is committed.
     fn notify(&mut self, notice: Notice) -> Result<()>;
+
+    /// Runs a query.
+    fn query(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        self.each(sql, values, &mut |row| {
+            rows.push(std::mem::take(row));
+            Ok(())
+        })?;
+        Ok(rows)
+    }
 
     /// The first row of a query, if it has one.
     fn first(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Option<Row>> {

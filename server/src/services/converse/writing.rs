@@ -6,7 +6,6 @@ use crate::domain::session::Happening;
 use crate::providers::{Ask, Delta, ModelError, Opening};
 use crate::services::answer::Answer;
 use crate::store::{AnswerEnd, AnswerKey, AnswerOrder, Durable};
-use banter_engine::turn::{Speaker, Turn};
 use banter_engine::variables::Variables;
 use banter_shared::error::{ErrorBody, codes};
 use banter_shared::ids::SessionId;
@@ -187,9 +186,8 @@ impl Converse {
         sources: &mut Vec<Source>,
     ) -> Stop {
         let asked = Instant::now();
-        let history = turns(&order.history);
         let ask = Ask {
-            history: &history,
+            history: &order.history,
             provider_session: at.id.as_deref(),
             // A new session of the provider's knows nothing of what was said.
             is_first: order.is_first || at.is_new,
@@ -254,21 +252,6 @@ impl Converse {
         *stored_at = Instant::now();
         let _ = self.store.checkpoint_answer(key.clone(), answer.text()).await;
     }
-}
-
-/// The conversation as the model is told it: what was interrupted is what was said.
-fn turns(history: &[Message]) -> Vec<Turn> {
-    history
-        .iter()
-        .filter(|message| !message.text.is_empty())
-        .map(|message| Turn {
-            speaker: match message.role {
-                Role::Visitor => Speaker::Visitor,
-                Role::Assistant | Role::Unknown => Speaker::Assistant,
-            },
-            text: message.text.clone(),
-        })
-        .collect()
 }
 
 /// What a visitor may know of a model's failure.

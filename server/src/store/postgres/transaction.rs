@@ -53,18 +53,22 @@ impl Transaction for PostgresTransaction<'_> {
         Ok(self.client.execute(&statement, &parameters(values))?)
     }
 
-    fn query(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>> {
+    fn each(
+        &mut self,
+        sql: &str,
+        values: &[Value<'_>],
+        see: &mut dyn FnMut(&mut Row) -> Result<()>,
+    ) -> Result<()> {
         let statement = self.statement(sql)?;
-        let rows = self.client.query(&statement, &parameters(values))?;
-        rows.iter()
-            .map(|row| {
-                let mut own = Row::of(row.len());
-                for column in 0..row.len() {
-                    own.push(row.try_get(column)?);
-                }
-                Ok(own)
-            })
-            .collect()
+        let mut own = Row::default();
+        for row in self.client.query(&statement, &parameters(values))? {
+            own.begin(row.len());
+            for column in 0..row.len() {
+                own.push(row.try_get(column)?);
+            }
+            see(&mut own)?;
+        }
+        Ok(())
     }
 
     fn dialect(&self) -> Dialect {

@@ -1,8 +1,6 @@
 //! Answers while they are written, and how they ended.
 
-use super::super::{
-    AnswerEnd, AnswerKey, Appended, MessageRepository, Notice, Question, Result, StoreError,
-};
+use super::super::{AnswerEnd, AnswerKey, Appended, MessageRepository, Notice, Question, Result};
 use super::lifecycle::{Counted, happen_and_count};
 use super::messages::{append, created};
 use super::nodes::is_alive;
@@ -97,10 +95,7 @@ fn finish(
     let counted = Counted { questions: 0, answers: is_complete.into() };
     happen_and_count(tx, &mut session, Happening::Answered, counted, end.now)?;
     if is_complete {
-        created(tx, &session, &answer.id, answer.attempt, end.now, |tx| {
-            let stored = find_message(tx, &answer.session, &answer.id)?;
-            stored.map(|(message, _)| message).ok_or(StoreError::Column(0))
-        })?;
+        created(tx, &session, &answer.id, answer.attempt, end.now)?;
     }
     tx.notify(Notice::Wrote(answer.session.clone()))?;
     Ok(true)

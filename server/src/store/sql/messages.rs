@@ -1,20 +1,21 @@
 //! Questions: each stored once, whatever happens.
 //!
 //! Every visitor waits for this transaction, so it reads what there is in two queries, a session
-//! and what was said in it, decides, and writes no more rows and indexes than it must.
+//! and what a model is told of it, decides, and writes no more rows and indexes than it must.
 
-use super::super::{AnswerOrder, Appended, Durable, Question, Result};
+use super::super::{AnswerOrder, Appended, Durable, Question, Result, StoreError};
 use super::assistants::Assistants;
 use super::lifecycle::{Counted, happen_and_count};
 use super::nodes::is_alive;
-use super::rows::{SESSION_WIDTH, is_elsewhere, lock_session_and, said, session};
+use super::rows::{SESSION_WIDTH, find_message, from_name, lock_session_and, session};
 use super::sessions::{ASSISTANT, earlier};
-use super::{Transaction, args, outbox};
+use super::{Row, Transaction, args, outbox};
 use crate::domain::assistant::Assistant;
-use crate::domain::conversation::{Repeat, repeat};
+use crate::domain::conversation::{Repeat, repeat, turn};
 use crate::domain::session::{Happening, SessionRecord};
-use banter_shared::ids::{MessageId, SessionId};
-use banter_shared::message::{Message, MessageStatus, Role, answer_id};
+use banter_engine::turn::Turn;
+use banter_shared::ids::MessageId;
+use banter_shared::message::{MessageStatus, Role, answer_id};
 use serde_json::json;
 use std::sync::{Arc, LazyLock};
 
@@ -22,15 +23,22 @@ use std::sync::{Arc, LazyLock};
 struct Asked {
     session: SessionRecord,
     questions: u32,
+    answers: u32,
     assistant: Option<String>,
-    /// What was said, oldest first, each with the server that writes it.
-    said: Vec<(Message, Option<String>)>,
+    said: Said,
 }
 
-impl Asked {
-    fn find(&self, id: &MessageId) -> Option<&(Message, Option<String>)> {
-        self.said.iter().find(|(message, _)| message.id == *id)
-    }
+/// What was said in it, as far as it matters.
+#[derive(Default)]
+struct Said {
+    /// Whether the question was stored before.
+    has_question: bool,
+    /// Where its answer stands, if it has one.
+    answer_at: Option<i64>,
+    /// Another server that is writing an answer, or was when it stopped.
+    elsewhere: Option<String>,
+    /// What a model may be told, each with its place.
+    turns: Vec<(i64, Turn)>,
 }
 
 /// Stores a question once and prepares its answer; everything is decided inside the transaction.
@@ -40,20 +48,24 @@ pub(super) fn append(
     node: &str,
     assistants: &Assistants,
 ) -> Result<Appended> {
-    let Some(mut asked) = ask(tx, &question.session)? else { return Ok(Appended::NoSession) };
     let answer_id = answer_id(&question.id);
-    let (attempt, asked_at) = if let Some((stored, _)) = asked.find(&question.id) {
+    let Some(mut asked) = ask(tx, question, &answer_id, node)? else {
+        return Ok(Appended::NoSession);
+    };
+    let (attempt, asked_at) = if asked.said.has_question {
+        let stored = find_message(tx, &question.session, &question.id)?;
         // Whoever guesses an id of ours, e.g. the first message's, has found no question.
-        let Some((answer, writer)) = asked.find(&answer_id) else {
+        let Some(((stored, _), (answer, writer))) =
+            stored.zip(find_message(tx, &question.session, &answer_id)?)
+        else {
             return Ok(Appended::Conflict);
         };
-        let elsewhere = writer.as_ref().filter(|writer| *writer != node);
-        let elsewhere = elsewhere.filter(|_| answer.status == MessageStatus::Streaming);
-        let orphaned = match elsewhere {
+        let elsewhere = writer.filter(|by| answer.status == MessageStatus::Streaming && by != node);
+        let orphaned = match &elsewhere {
             Some(writer) => !is_alive(tx, writer, question.now)?,
             None => false,
         };
-        let (asked_at, answer) = (stored.created_at, answer.clone());
+        let asked_at = stored.created_at;
         // A dead server's answer is asked for anew without anybody having to say so.
         match repeat(&stored.text, &answer, &question.text, question.retry || orphaned) {
             Repeat::Conflict => return Ok(Appended::Conflict),
@@ -78,7 +90,7 @@ pub(super) fn append(
         if asked.session.end_at(question.now).is_some() {
             return Ok(Appended::Ended);
         }
-        if let Some(refusal) = refuse_new(tx, &mut asked, question, node)? {
+        if let Some(refusal) = refuse_new(tx, &asked, question)? {
             return Ok(refusal);
         }
         spoke(tx, &mut asked.session, 1, question.now)?;
@@ -90,16 +102,62 @@ pub(super) fn append(
     Ok(Appended::Write(Box::new(order), Durable::default()))
 }
 
-fn ask(tx: &mut dyn Transaction, id: &SessionId) -> Result<Option<Asked>> {
-    static SQL: LazyLock<String> =
-        LazyLock::new(|| lock_session_and(&format!(", visitor_messages, {ASSISTANT}")));
-    let Some(row) = tx.first(&SQL, args![id.as_str()])? else { return Ok(None) };
+fn ask(
+    tx: &mut dyn Transaction,
+    question: &Question,
+    answer: &MessageId,
+    node: &str,
+) -> Result<Option<Asked>> {
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        lock_session_and(&format!(", visitor_messages, assistant_messages, {ASSISTANT}"))
+    });
+    let Some(row) = tx.first(&SQL, args![question.session.as_str()])? else { return Ok(None) };
+    let mut said = Said::default();
+    // Put in order later: the databases would copy every message once more for that.
+    tx.each(
+        "SELECT position, id, role, text, CASE WHEN status = 'streaming' THEN writer END
+         FROM messages WHERE session_id = $1",
+        args![question.session.as_str()],
+        &mut |row| said.see(row, &question.id, answer, node),
+    )?;
     Ok(Some(Asked {
         session: session(&row)?,
         questions: row.small(SESSION_WIDTH)?,
-        assistant: row.optional_text(SESSION_WIDTH + 1)?,
-        said: said(tx, id)?,
+        answers: row.small(SESSION_WIDTH + 1)?,
+        assistant: row.optional_text(SESSION_WIDTH + 2)?,
+        said,
     }))
+}
+
+impl Said {
+    fn see(
+        &mut self,
+        row: &Row,
+        question: &MessageId,
+        answer: &MessageId,
+        node: &str,
+    ) -> Result<()> {
+        let (position, id) = (row.int(0)?, row.str(1)?);
+        self.has_question |= id == question.as_str();
+        if id == answer.as_str() {
+            self.answer_at = Some(position);
+        }
+        let told = turn(from_name("role", row.str(2)?)?, row.str(3)?);
+        self.turns.extend(told.map(|turn| (position, turn)));
+        if let Some(writer) = row.optional_text(4)?.filter(|writer| writer != node) {
+            self.elsewhere = Some(writer);
+        }
+        Ok(())
+    }
+
+    /// What was said before the answer, oldest first: a retry may come after later questions, and what
+    /// they and their answers say is not part of it.
+    fn before_answer(mut self) -> impl Iterator<Item = Turn> {
+        let end = self.answer_at;
+        self.turns.retain(|(position, _)| end.is_none_or(|end| *position < end));
+        self.turns.sort_unstable_by_key(|(position, _)| *position);
+        self.turns.into_iter().map(|(_, turn)| turn)
+    }
 }
 
 fn spoke(
@@ -115,17 +173,14 @@ fn spoke(
 /// Why a question that was not stored before is not taken, if it is not.
 fn refuse_new(
     tx: &mut dyn Transaction,
-    asked: &mut Asked,
+    asked: &Asked,
     question: &Question,
-    node: &str,
 ) -> Result<Option<Appended>> {
     if asked.questions >= question.max_questions {
         return Ok(Some(Appended::Full));
     }
     // What this server writes itself has been refused before it came here.
-    let Some((_, Some(writer))) = asked.said.iter().find(|said| is_elsewhere(said, node)) else {
-        return Ok(None);
-    };
+    let Some(writer) = &asked.said.elsewhere else { return Ok(None) };
     if is_alive(tx, writer, question.now)? {
         return Ok(Some(Appended::Busy));
     }
@@ -133,11 +188,6 @@ fn refuse_new(
         "UPDATE messages SET status = 'interrupted' WHERE session_id = $1 AND status = 'streaming'",
         args![question.session.as_str()],
     )?;
-    for (message, _) in &mut asked.said {
-        if message.status == MessageStatus::Streaming {
-            message.status = MessageStatus::Interrupted;
-        }
-    }
     Ok(None)
 }
 
@@ -149,17 +199,13 @@ fn order(
     attempt: u32,
     asked_at: u64,
 ) -> Result<AnswerOrder> {
-    let Asked { session, said, .. } = asked;
-    let is_first = !said.iter().any(|(message, _)| {
-        message.role == Role::Assistant
-            && message.attempt > 0
-            && message.id.as_str() != "first"
-            && message.status == MessageStatus::Complete
-    });
-    // A retry may come after later questions; what they and their answers say is not part of it.
-    let said = said.into_iter().map(|(message, _)| message);
-    let mut history = earlier(tx, &session)?;
-    history.extend(said.take_while(|message| message.id != answer_id));
+    let Asked { session, answers, said, .. } = asked;
+    let mut history = Vec::new();
+    for message in earlier(tx, &session)? {
+        history.extend(turn(message.role, &message.text));
+    }
+    history.extend(said.before_answer());
+    let is_first = answers == 0;
     Ok(AnswerOrder { session, history, is_first, assistant, answer_id, attempt, asked_at })
 }
 
@@ -171,16 +217,6 @@ fn insert_pair(
     answer_id: &MessageId,
     node: &str,
 ) -> Result<()> {
-    let message = Message {
-        id: question.id.clone(),
-        role: Role::Visitor,
-        text: question.text.clone(),
-        status: MessageStatus::Complete,
-        created_at: question.now,
-        attempt: 0,
-        sources: Vec::new(),
-        error: None,
-    };
     // One by one: a statement of several rows has to be able to undo the first of them, and SQLite
     // takes 64 KB for that each time.
     tx.execute(
@@ -194,8 +230,9 @@ fn insert_pair(
          VALUES ($1, $2, 'assistant', '', 'streaming', 1, $3, '[]', $4)",
         args![question.session.as_str(), answer_id.as_str(), question.now, node],
     )?;
-    created(tx, &asked.session, &message.id, 0, question.now, |_| Ok(message.clone()))?;
-    asked.said.push((message, None));
+    created(tx, &asked.session, &question.id, 0, question.now)?;
+    let last = turn(Role::Visitor, &question.text).map(|turn| (i64::MAX, turn));
+    asked.said.turns.extend(last);
     Ok(())
 }
 
@@ -206,12 +243,13 @@ pub(super) fn created(
     message: &MessageId,
     attempt: u32,
     now: u64,
-    read: impl FnOnce(&mut dyn Transaction) -> Result<Message>,
 ) -> Result<()> {
     let key = format_args!("{}/{message}/{attempt}", session.id);
     outbox::emit(tx, &session.organization, "message.created", key, now, |tx| {
+        let stored = find_message(tx, &session.id, message)?;
+        let (message, _) = stored.ok_or(StoreError::Column(0))?;
         Ok(json!({
-            "sessionId": session.id, "widgetId": session.widget_id, "message": read(tx)?,
+            "sessionId": session.id, "widgetId": session.widget_id, "message": message,
         }))
     })
 }

@@ -41,8 +41,7 @@ pub(super) fn messages(tx: &mut dyn Transaction, session: &SessionId) -> Result<
 
 /// Every message of a session, oldest first, each with the server that writes it.
 ///
-/// Put in order here: the databases would copy every message once more for that, and each question
-/// reads them all.
+/// Put in order here: the databases would copy every message once more for that.
 pub(super) fn said(
     tx: &mut dyn Transaction,
     session: &SessionId,
@@ -50,11 +49,11 @@ pub(super) fn said(
     static SQL: LazyLock<String> = LazyLock::new(|| {
         format!("SELECT {MESSAGE_COLUMNS}, writer, position FROM messages WHERE session_id = $1")
     });
-    let rows = tx.query(&SQL, args![session.as_str()])?;
-    let mut said = rows
-        .iter()
-        .map(|row| Ok((row.int(9)?, message_and_writer(row)?)))
-        .collect::<Result<Vec<_>>>()?;
+    let mut said = Vec::new();
+    tx.each(&SQL, args![session.as_str()], &mut |row| {
+        said.push((row.int(9)?, message_and_writer(row)?));
+        Ok(())
+    })?;
     said.sort_unstable_by_key(|(position, _)| *position);
     Ok(said.into_iter().map(|(_, message)| message).collect())
 }
@@ -194,7 +193,7 @@ pub(super) fn from_json<T: DeserializeOwned>(what: &'static str, json: &str) -> 
 }
 
 /// An enum by the name it has on the wire, which is the name it is stored under.
-fn from_name<T: DeserializeOwned>(what: &'static str, name: &str) -> Result<T> {
+pub(super) fn from_name<T: DeserializeOwned>(what: &'static str, name: &str) -> Result<T> {
     T::deserialize(serde::de::value::StrDeserializer::<serde_json::Error>::new(name))
         .map_err(|cause| StoreError::Inconsistent { what, cause })
 }

@@ -93,17 +93,20 @@ enum Cell {
 }
 
 /// One row of an answer; columns are counted from 0.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(in crate::store) struct Row {
     cells: Vec<Cell>,
     texts: String,
 }
 
 impl Row {
-    /// A row of so many columns, none of which is there yet.
-    pub(in crate::store) fn of(columns: usize) -> Self {
+    /// Makes it a row of so many columns, none of which is there yet.
+    pub(in crate::store) fn begin(&mut self, columns: usize) {
+        self.cells.clear();
+        self.cells.reserve(columns);
+        self.texts.clear();
         // Enough for a message or a session without another piece.
-        Self { cells: Vec::with_capacity(columns), texts: String::with_capacity(256) }
+        self.texts.reserve(256);
     }
 
     /// Adds a column.
@@ -192,7 +195,9 @@ mod tests {
 
     #[test]
     fn columns_are_what_was_put_in_and_nothing_else() {
-        let mut row = Row::of(5);
+        let mut row = Row::default();
+        row.push("what was there before".into());
+        row.begin(5);
         for value in
             [Value::from("één"), "".into(), None::<&str>.into(), 7_u32.into(), vec![0, 255].into()]
         {

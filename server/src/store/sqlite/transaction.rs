@@ -25,21 +25,27 @@ impl Transaction for SqliteTransaction<'_, '_> {
         Ok(self.statements.run(sql, values)? as u64)
     }
 
-    fn query(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>> {
-        let rows = self.statements.with(sql, |statement| {
+    fn each(
+        &mut self,
+        sql: &str,
+        values: &[Value<'_>],
+        see: &mut dyn FnMut(&mut Row) -> Result<()>,
+    ) -> Result<()> {
+        self.statements.with(sql, |statement| {
             let columns = statement.column_count();
             let mut answer = statement.query(params_from_iter(values))?;
-            let mut rows = Vec::new();
+            let mut own = Row::default();
             while let Some(row) = answer.next()? {
-                let mut own = Row::of(columns);
+                own.begin(columns);
                 for column in 0..columns {
                     own.push(value(row.get_ref(column)?));
                 }
-                rows.push(own);
+                if let Err(error) = see(&mut own) {
+                    return Ok(Err(error));
+                }
             }
-            Ok(rows)
-        });
-        Ok(rows?)
+            Ok(Ok(()))
+        })?
     }
 
     fn dialect(&self) -> Dialect {
