@@ -64,8 +64,14 @@ journey("A minute of silence ends a conversation, whether anybody looks or not",
     const { id, token } = expiring.visitor.session;
     const response = await short.ask(`sessions/${id}`, { token });
     assert.equal((await response.json()).code, "token_expired");
-    assert.equal(await expiring.panel.button("Continue this chat").isVisible(), false);
     await assertLogged(expiring.visitor, "expired", MINUTE);
+    // And carry it on.
+    await expiring.panel.button("Continue this chat").click();
+    await expiring.panel.scope.getByText("Your earlier chat is above").waitFor();
+    model.will({ say: "Where were we?" });
+    await expiring.panel.say("I am back.");
+    await expiring.panel.answer("Where were we?");
+    assert.match(JSON.stringify(model.requests.at(-1).messages), /Hello\?/);
   } finally {
     await short.stop();
   }

@@ -14,6 +14,10 @@ use banter_shared::session::{CreateSession, SessionCreated};
 use banter_shared::widget::WidgetConfig;
 use std::sync::Arc;
 
+/// How long after a session's time is over, in milliseconds, its token can still begin one that carries
+/// it on, and nothing else: as long as somebody may look at a panel that says so.
+const CARRY_ON_MS: u64 = 60 * 60_000;
+
 /// Finds widgets and opens conversations in them.
 pub struct OpenSession {
     /// Where widgets are found and sessions kept.
@@ -118,7 +122,7 @@ impl OpenSession {
         now: u64,
     ) -> Result<Option<SessionId>, Refusal> {
         let Some(token) = token else { return Ok(None) };
-        let claims = self.tokens.verify(token, now)?;
+        let claims = self.tokens.verify(token, now.saturating_sub(CARRY_ON_MS))?;
         if claims.widget == widget.id {
             Ok(Some(claims.session.clone()))
         } else {

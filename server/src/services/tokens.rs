@@ -1,5 +1,5 @@
 //! Visitors' tokens: a JWT (RFC 7519, HS256) that opens one session and nothing else, until that
-//! session's time is over.
+//! session's time is over; for a while longer it still begins one that carries that session on.
 //!
 //! A visitor shows the same token with every request, so what was signed here, or found to be, is
 //! remembered, and of the next request only the time is checked.

@@ -201,8 +201,16 @@ async fn a_new_session_carries_an_old_one_on() {
     assert_eq!(earlier, ["Hi, I am Tess.", "My name is Ann.", "Hello from the model."]);
     assert_eq!(history.messages.len(), 2);
     // Nobody carries on what is not theirs.
-    for token in ["x", "a.b.c"] {
+    let carry_on = async |token: &str| {
         let request = visitor.post("/widgets/test/sessions").json(&json!({"continues": token}));
-        assert_eq!(request.send().await.unwrap().status(), 401, "{token}");
+        request.send().await.unwrap().status()
+    };
+    for token in ["x", "a.b.c"] {
+        assert_eq!(carry_on(token).await, 401, "{token}");
     }
+    // A token outlives its session's time by an hour, for this alone.
+    server.clock.advance(25 * 60 * MINUTE - 1_000);
+    assert_eq!(carry_on(&first.created.token).await, 201);
+    server.clock.advance(2_000);
+    assert_eq!(carry_on(&first.created.token).await, 401);
 }

@@ -556,7 +556,7 @@ impl Conversation {
                 self.transcript.drop_earlier(self.manners.greeting.as_deref(), moment.now);
             }
             (Work::Creating, _) => self.not_created(&failure.body),
-            (Work::Loading, Verdict::SessionOver) => self.end_void(),
+            (Work::Loading, Verdict::SessionOver) => self.end_void(&failure),
             (Work::Loading, Verdict::GiveUp) => self.rest(LOAD_PAUSE, false),
             (Work::Idle | Work::Resting { .. }, _) => {}
         }
@@ -573,14 +573,16 @@ impl Conversation {
             Some(ticket) if failure.body.code == codes::SESSION_ENDED => {
                 self.phase = Phase::Kept(ticket);
             }
-            _ => self.end_void(),
+            _ => self.end_void(failure),
         }
     }
 
-    /// The ticket opens nothing any more.
-    fn end_void(&mut self) {
+    /// The ticket opens nothing any more; one that is only too old can still be carried on.
+    fn end_void(&mut self, failure: &Failure) {
         self.end(EndReason::Expired);
-        self.past = None;
+        if failure.body.code != codes::TOKEN_EXPIRED {
+            self.past = None;
+        }
     }
 
     /// No session, so nothing of what waits can be sent.

@@ -251,6 +251,21 @@ fn a_server_that_will_not_carry_it_on_begins_anew() {
 }
 
 #[test]
+fn what_expired_before_the_visitor_s_eyes_can_be_carried_on() {
+    for (status, code, can) in
+        [(401, codes::TOKEN_EXPIRED, true), (401, codes::UNAUTHORIZED, false)]
+    {
+        let mut play = active();
+        play.send("m1");
+        play.fail(status, code, None);
+        assert_eq!(play.conversation.can_continue(), can, "{code}");
+        play.on(Event::Continue);
+        play.send("m2");
+        assert_eq!(play.task == Some(Task::Create(Some(ticket().token))), can, "{code}");
+    }
+}
+
+#[test]
 fn what_cannot_be_carried_on_is_not_offered() {
     let mut play = Play::new(manners());
     play.on(Event::Found(ticket()));
