@@ -26,27 +26,7 @@ impl Redactor {
     /// The same error with a cause that is safe to log.
     #[must_use]
     pub fn error(&self, error: ModelError) -> ModelError {
-        match error {
-            ModelError::Unavailable { cause } => {
-                ModelError::Unavailable { cause: self.text(&cause) }
-            }
-            ModelError::Refused { status, cause } => {
-                ModelError::Refused { status, cause: self.text(&cause) }
-            }
-            ModelError::Payment { cause } => ModelError::Payment { cause: self.text(&cause) },
-            ModelError::Forbidden { cause } => ModelError::Forbidden { cause: self.text(&cause) },
-            ModelError::Missing { cause } => ModelError::Missing { cause: self.text(&cause) },
-            ModelError::SessionGone { cause } => {
-                ModelError::SessionGone { cause: self.text(&cause) }
-            }
-            ModelError::Garbled { cause } => ModelError::Garbled { cause: self.text(&cause) },
-            ModelError::Prompt { cause } => ModelError::Prompt { cause: self.text(&cause) },
-            bare @ (ModelError::RateLimited { .. }
-            | ModelError::Timeout { .. }
-            | ModelError::Cut
-            | ModelError::TooLong
-            | ModelError::UnknownModel) => bare,
-        }
+        error.map_cause(|cause| self.text(cause))
     }
 
     /// `text` on one line, bounded, without the key and without words that quote a part of it.

@@ -4,7 +4,7 @@ use crate::api::{Filled, RateLimits};
 use crate::assets::FrontEnd;
 use crate::clock::{Clock, Entropy, IdSource};
 use crate::domain::origin::Origin;
-use crate::domain::redaction::Redactor;
+use crate::domain::redaction::{BuildError, Redactor};
 use crate::domain::retry::Rules;
 use crate::domain::webhook_auth::Verifier;
 use crate::domain::webhook_url::AllowedHosts;
@@ -101,6 +101,9 @@ pub enum StartError {
     /// The HTTP client for webhooks.
     #[error("the sender of webhooks: {0}")]
     Sender(#[from] reqwest::Error),
+    /// The secrets of the settings.
+    #[error("the search for secrets: {0}")]
+    Redactor(#[from] BuildError),
     /// The credentials of webhooks.
     #[error("vapi.webhooks: {0}")]
     Webhooks(String),
@@ -130,9 +133,10 @@ impl App {
         let owner_key = configure(store.as_ref(), &settings, clock.as_ref(), &ids)
             .await
             .map_err(StartError::Configure)?;
+        let redactor = Redactor::new(settings.secrets())?;
         let provider: Arc<dyn Provider> = Arc::new(Providers {
             engine: EngineProvider::new(&settings)?,
-            vapi: VapiProvider::new(&settings, &clock)?,
+            vapi: VapiProvider::new(&settings, &clock, &redactor)?,
         });
         let tokens = Tokens::new(&key);
         let sealer = webhooks::sealer(&key, entropy.clone());
@@ -198,7 +202,7 @@ impl App {
                 ids: ids.clone(),
                 verifier: Verifier::new(settings.vapi.webhooks.values())
                     .map_err(StartError::Webhooks)?,
-                redactor: Redactor::new(settings.secrets()),
+                redactor,
                 rule: settings.minutes.chat,
                 max_ms: settings.session.max_minutes * 60_000,
             },

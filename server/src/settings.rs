@@ -5,6 +5,7 @@ mod faults;
 
 use crate::domain::assistant::Assistant;
 use crate::domain::minutes::Rule;
+use crate::domain::redaction::secrets_in;
 use crate::domain::webhook_auth::Credential;
 use crate::domain::widget::WidgetSettings;
 use figment::Figment;
@@ -316,6 +317,11 @@ impl Settings {
         let path = SecretString::from(self.vapi.webhook_path.clone());
         let database = url::Url::parse(self.data.url.expose_secret()).ok();
         let password = database.and_then(|url| url.password().map(SecretString::from));
-        webhooks.chain(models).chain(vapi).chain([path]).chain(password).collect()
+        let definitions = self.assistants.values().filter_map(|assistant| match assistant {
+            Assistant::Vapi(own) => own.definition.as_ref(),
+            Assistant::Engine(_) => None,
+        });
+        let transient = definitions.flat_map(secrets_in);
+        webhooks.chain(models).chain(vapi).chain([path]).chain(password).chain(transient).collect()
     }
 }

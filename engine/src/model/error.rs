@@ -145,6 +145,26 @@ impl ModelError {
         }
     }
 
+    /// The same error with what `change` makes of its cause, where it has one.
+    #[must_use]
+    pub fn map_cause(self, change: impl FnOnce(&str) -> String) -> Self {
+        match self {
+            Self::Unavailable { cause } => Self::Unavailable { cause: change(&cause) },
+            Self::Refused { status, cause } => Self::Refused { status, cause: change(&cause) },
+            Self::Payment { cause } => Self::Payment { cause: change(&cause) },
+            Self::Forbidden { cause } => Self::Forbidden { cause: change(&cause) },
+            Self::Missing { cause } => Self::Missing { cause: change(&cause) },
+            Self::SessionGone { cause } => Self::SessionGone { cause: change(&cause) },
+            Self::Garbled { cause } => Self::Garbled { cause: change(&cause) },
+            Self::Prompt { cause } => Self::Prompt { cause: change(&cause) },
+            bare @ (Self::RateLimited { .. }
+            | Self::Timeout { .. }
+            | Self::Cut
+            | Self::TooLong
+            | Self::UnknownModel) => bare,
+        }
+    }
+
     /// One sentence for the visitor. It says nothing of what the model or the network said.
     #[must_use]
     pub fn visitor_message(&self) -> &'static str {

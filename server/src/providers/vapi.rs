@@ -15,6 +15,7 @@ mod wire;
 use super::{Ask, ModelError, Opening, Provider, ProviderSession, ReplyStream};
 use crate::clock::Clock;
 use crate::domain::assistant::{Assistant, VapiAssistant};
+use crate::domain::redaction::Redactor;
 use crate::settings::Settings;
 use async_trait::async_trait;
 use banter_engine::EngineError;
@@ -31,14 +32,19 @@ pub struct VapiProvider {
 }
 
 impl VapiProvider {
-    /// Prepares the configured connections; no network is touched.
+    /// Prepares the configured connections; no network is touched. `secrets` takes the server's
+    /// secrets out of what Vapi says.
     ///
     /// # Errors
     /// When a connection's address or key cannot be used.
-    pub fn new(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Self, EngineError> {
+    pub fn new(
+        settings: &Settings,
+        clock: &Arc<dyn Clock>,
+        secrets: &Redactor,
+    ) -> Result<Self, EngineError> {
         let mut lines = BTreeMap::new();
         for (name, connection) in &settings.vapi.connections {
-            let line = Line::new(name, connection, clock.clone())?;
+            let line = Line::new(name, connection, clock.clone(), secrets.clone())?;
             lines.insert(name.clone(), Arc::new(line));
         }
         Ok(Self { lines })

@@ -35,11 +35,19 @@ const WEBHOOK_SECRET: &str = "wb/c4n4ry+secret==Dj2Wn5UoF8hVa";
 const WEBHOOK_TOKEN: &str = "wt-c4n4ry-token-Xp1Sg6MlQ3vKr";
 const WEBHOOK_HMAC: &str = "wh-c4n4ry-hmac-Ie9Tb4ZyN7cOd";
 const WEBHOOK_PATH: &str = "wp-c4n4ry-path-Rf8Jk3GmP2xAq";
+/// What a transient assistant's definition holds, by the place where it stands there.
+const INLINE: [(&str, &str); 5] = [
+    ("an assistant's server secret", "is.c4n4ry-server-Kd7Vz2QmW5eXa"),
+    ("an assistant's server header", "ih/c4n4ry+header==Pf3Tn8YgB6uRo"),
+    ("a tool's server header", "it?c4n4ry>tool~Lw9Hc4JsA1iEk"),
+    ("a model's key in a definition", "im.c4n4ry-inline-Zq6Mb1XvS8oDt"),
+    ("a credential's token", "ic.c4n4ry-token-Uy5Gj3NfC7pLh"),
+];
 /// A PostgreSQL that trusts this machine takes any.
 const DATABASE_PASSWORD: &str = "dp-c4n4ry-database-Ou5Xm1SrK6wTj";
 
 /// The widgets, each answered by another kind of assistant.
-const WIDGETS: [&str; 4] = ["test", "parrot", "vapi", "vapi_parrot"];
+const WIDGETS: [&str; 5] = ["test", "parrot", "vapi", "vapi_parrot", "inline"];
 
 /// The server, everybody it talks to, and everything that got out.
 struct World {
@@ -133,6 +141,11 @@ impl World {
                 .at(places::FILE),
             Secret::made("the first key", &key).at("the output"),
         ];
+        // The definition itself is kept as it is, in `assistants.definition`: it is sent to Vapi
+        // with every session. All other tables' rows are searched, whatever the file holds.
+        secrets.extend(INLINE.map(|(name, value)| {
+            Secret::chosen(name, value).at("a row of assistants").at(places::FILE)
+        }));
         if database::is_shared() {
             secrets.push(Secret::chosen("the database's password", DATABASE_PASSWORD));
         }
@@ -169,7 +182,7 @@ impl World {
 
     /// Chats that succeed, and chats whose model or whose Vapi quotes the key it was called with.
     async fn conversations(&mut self) {
-        for widget in ["test", "vapi"] {
+        for widget in ["test", "vapi", "inline"] {
             let answer = self.chat(widget).await;
             assert!(answer.contains("event: done") || answer.contains("\"done\""), "{answer}");
         }
@@ -193,6 +206,22 @@ impl World {
         for act in [Act::Fail(401, quoted.clone()), Act::Fail(500, quoted), Act::Junk] {
             self.double.will(act);
             self.chat("vapi").await;
+        }
+        // Vapi was told the definition's secrets, and quotes them.
+        for (name, value) in INLINE {
+            let told = self.double.bodies("POST", "/session");
+            assert!(
+                told.iter().any(|body| body.to_string().contains(value)),
+                "{name} was not told"
+            );
+            let mut forms = Secret::chosen(name, value).encoded();
+            forms.push(value.to_owned());
+            // As many as the log keeps of an error.
+            for quoted in forms.chunks(5) {
+                let error = json!({"message": format!("no server takes {}", quoted.join(" "))});
+                self.double.will(Act::Fail(500, error.to_string()));
+                self.chat("inline").await;
+            }
         }
         self.double.will(Act::Friendly);
         let quoted = json!({"error": {"message": format!("no {MODEL_KEY}"), "code": MODEL_KEY}});
@@ -239,6 +268,11 @@ impl World {
                 let body = laden(kind, id, number, secret);
                 self.deliver("main", &body).await;
             }
+        }
+        // The settings' secrets are known in every form.
+        let chosen = self.secrets.iter().filter(|secret| secret.is_chosen());
+        for (number, encoded) in chosen.flat_map(Secret::encoded).enumerate() {
+            self.deliver("main", &laden("session.updated", ours, 2_000 + number, &encoded)).await;
         }
         for (proof, body) in [
             ("token", laden("session.updated", ours, 1_000, WEBHOOK_TOKEN)),
@@ -398,6 +432,7 @@ fn signature(body: &str) -> String {
 /// The settings' file: on top of what every test has, the talkative log, the parrots and Vapi.
 fn settings(parrot: &Parrot, double: &Double) -> String {
     let (parrot, double) = (parrot.address, double.base_url());
+    let [server, header, tool, key, credential] = INLINE.map(|(_, value)| value);
     let assistants = format!(
         r#"
         [assistants.parrot]
@@ -413,6 +448,23 @@ fn settings(parrot: &Parrot, double: &Double) -> String {
         provider = "vapi"
         connection = "parrot"
         assistant_id = "{ASSISTANT}"
+        [assistants.inline]
+        provider = "vapi"
+        connection = "main"
+        [assistants.inline.definition]
+        name = "Ines"
+        credentials = [{{ provider = "custom-llm", authToken = "{credential}" }}]
+        [assistants.inline.definition.server]
+        url = "https://hooks.example/vapi"
+        secret = "{server}"
+        headers = {{ Accept = "application/json", X-Mine = "{header}" }}
+        [assistants.inline.definition.model]
+        provider = "custom-llm"
+        model = "small"
+        apiKey = "{key}"
+        [[assistants.inline.definition.model.tools]]
+        type = "function"
+        server = {{ url = "https://tools.example", headers = {{ X-Mine = "Key {tool}" }} }}
         "#
     );
     let widgets: String = WIDGETS[1..]

@@ -81,10 +81,11 @@ enum Announced {
 
 /// What stands between words.
 pub(super) fn is_separator(c: char) -> bool {
-    c.is_whitespace() || "\"'`,;&?=:()<>{}[]|\\#".contains(c)
+    // Letters, of which there are most, need not be compared with each of them.
+    c.is_whitespace() || (c.is_ascii_punctuation() && "\"'`,;&?=:()<>{}[]|\\#".contains(c))
 }
 
-fn is_scheme(word: &str) -> bool {
+pub(super) fn is_scheme(word: &str) -> bool {
     word.eq_ignore_ascii_case("bearer") || word.eq_ignore_ascii_case("basic")
 }
 

@@ -90,7 +90,7 @@ pub(super) fn chat(line: Arc<Line>, chat: wire::Chat) -> ReplyStream {
         if !text.is_empty() {
             yield Delta::Text(text);
         }
-        outcome.map_err(|error| line.redactor.error(error))?;
+        outcome.map_err(|error| line.redacted(error))?;
     })
 }
 
@@ -110,7 +110,7 @@ async fn read(
     }
     serde_json::from_slice(&body).map_err(|error| {
         let cause = format!("Vapi's answer is no session: {error}");
-        line.redactor.error(ModelError::Garbled { cause })
+        line.redacted(ModelError::Garbled { cause })
     })
 }
 

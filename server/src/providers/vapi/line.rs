@@ -3,12 +3,13 @@
 use super::cooldown::Cooldown;
 use super::failure::{self, About};
 use crate::clock::Clock;
+use crate::domain::redaction::Redactor;
 use crate::providers::ModelError;
 use crate::settings::VapiConnection;
 use banter_engine::EngineError;
 use banter_engine::http::{Caller, Response, USER_AGENT};
 use banter_engine::model::Wait;
-use banter_engine::redact::Redactor;
+use banter_engine::redact;
 use reqwest::header::HeaderValue;
 use reqwest::{Method, Url};
 use secrecy::ExposeSecret as _;
@@ -22,8 +23,10 @@ pub(super) struct Line {
     caller: Caller,
     base: Url,
     cooldown: Cooldown,
-    /// Takes the key out of what is written down.
-    pub(super) redactor: Redactor,
+    /// Takes every secret of ours out of what is written down: Vapi is told many of them.
+    secrets: Redactor,
+    /// Takes words out that quote a part of the key.
+    key: redact::Redactor,
     first_byte: Duration,
     /// The longest silence in the middle of an answer.
     pub(super) idle: Duration,
@@ -37,6 +40,7 @@ impl Line {
         name: &str,
         settings: &VapiConnection,
         clock: Arc<dyn Clock>,
+        secrets: Redactor,
     ) -> Result<Self, EngineError> {
         let unusable = |cause: &str| EngineError::Connection {
             name: name.to_owned(),
@@ -56,11 +60,18 @@ impl Line {
             caller,
             base,
             cooldown: Cooldown::new(clock),
-            redactor: Redactor::new(Some(settings.api_key.clone())),
+            secrets,
+            key: redact::Redactor::new(Some(settings.api_key.clone())),
             first_byte: Duration::from_secs(settings.first_byte_seconds),
             idle: Duration::from_secs(settings.idle_seconds),
             max_answer_bytes: settings.max_answer_bytes,
         })
+    }
+
+    /// `error` with a cause that is safe to log.
+    pub(super) fn redacted(&self, error: ModelError) -> ModelError {
+        // First what is whole: of a secret of which a part is gone the rest would not be known.
+        self.key.error(error.map_cause(|cause| self.secrets.text(cause)))
     }
 
     /// When whoever asks now gives up waiting for the first byte.
@@ -86,14 +97,14 @@ impl Line {
         let response = timeout_at(deadline, self.caller.send(method, url.path(), body))
             .await
             .map_err(|_| ModelError::Timeout { what: Wait::FirstByte })?
-            .map_err(|error| self.redactor.error(error.into()))?;
+            .map_err(|error| self.redacted(error.into()))?;
         if response.status().is_success() {
             return Ok(response);
         }
         if response.status() == reqwest::StatusCode::TOO_MANY_REQUESTS {
             return Err(self.cooldown.begin());
         }
-        Err(self.redactor.error(failure::from_response(response, about).await))
+        Err(self.redacted(failure::from_response(response, about).await))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::places::Place;
 use crate::support::hex;
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How much of a secret is cut out, before it is searched for in its two parts.
@@ -16,6 +16,7 @@ pub(super) struct Secret {
     value: String,
     shapes: BTreeSet<String>,
     homes: Vec<String>,
+    is_chosen: bool,
 }
 
 impl Secret {
@@ -23,6 +24,7 @@ impl Secret {
     pub(super) fn chosen(name: &str, value: &str) -> Self {
         let mut secret = Self::made(name, value);
         secret.shapes.insert(value[..CUT].to_owned());
+        secret.is_chosen = true;
         secret
     }
 
@@ -34,7 +36,7 @@ impl Secret {
         secret.shapes.extend([value.to_owned(), encoded, rest.to_owned()]);
         if let Some(encoded) = value.strip_prefix("whsec_") {
             // What it stands for is as good as itself.
-            let bytes = base64::engine::general_purpose::STANDARD.decode(encoded).unwrap();
+            let bytes = STANDARD.decode(encoded).unwrap();
             secret.shapes.insert(hex(&bytes));
         }
         secret.value = value.to_owned();
@@ -52,7 +54,13 @@ impl Secret {
                 shapes.insert(encoded[start..whole].to_owned());
             }
         }
-        Self { name: name.into(), value: String::new(), shapes, homes: Vec::new() }
+        Self {
+            name: name.into(),
+            value: String::new(),
+            shapes,
+            homes: Vec::new(),
+            is_chosen: false,
+        }
     }
 
     /// The same, which has to stand in the place of this name.
@@ -63,6 +71,23 @@ impl Secret {
 
     pub(super) fn value(&self) -> &str {
         &self.value
+    }
+
+    /// Whether the test chose it, and told the server by its settings.
+    pub(super) fn is_chosen(&self) -> bool {
+        self.is_chosen
+    }
+
+    /// The whole of it as others may encode it, alone and with something before it.
+    pub(super) fn encoded(&self) -> Vec<String> {
+        let hex = hex(self.value.as_bytes());
+        let percent = url::form_urlencoded::byte_serialize(self.value.as_bytes()).collect();
+        let mut encoded = vec![hex.to_uppercase(), hex, percent];
+        for before in ["", "k", "k:"] {
+            let whole = format!("{before}{}", self.value);
+            encoded.extend([STANDARD.encode(&whole), URL_SAFE_NO_PAD.encode(&whole)]);
+        }
+        encoded
     }
 
     pub(super) fn homes(&self) -> &[String] {
