@@ -73,13 +73,10 @@ impl OpenAi {
         let timeout = connection.connect_timeout;
         let caller = Caller::new(user_agent, timeout, &endpoint, authorization.as_ref())
             .map_err(unusable)?;
-        let line = Line {
-            caller,
-            endpoint,
-            redactor: Redactor::new(connection.api_key.clone()),
-            spread: Spread::default(),
-            limits: connection,
-        };
+        let redactor = Redactor::new(connection.api_key.clone())
+            .map_err(|_| unusable("the key is too long"))?;
+        let line =
+            Line { caller, endpoint, redactor, spread: Spread::default(), limits: connection };
         Ok(Self { line: Arc::new(line) })
     }
 }

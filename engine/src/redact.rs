@@ -1,6 +1,11 @@
 //! Keeps a connection's key out of what we write down. Servers like to quote it: "Incorrect API key
 //! provided: sk-ab*****yz".
 
+mod known;
+
+pub use aho_corasick::BuildError;
+pub use known::Known;
+
 use crate::model::ModelError;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -14,13 +19,16 @@ const QUOTED_PART: usize = 4;
 /// Knows one key and removes it.
 pub struct Redactor {
     key: Option<SecretString>,
+    known: Known,
 }
 
 impl Redactor {
     /// A redactor for `key`; without one it only shortens.
-    #[must_use]
-    pub fn new(key: Option<SecretString>) -> Self {
-        Self { key }
+    ///
+    /// # Errors
+    /// When the key is too long to be searched for.
+    pub fn new(key: Option<SecretString>) -> Result<Self, BuildError> {
+        Ok(Self { known: Known::new(key.clone())?, key })
     }
 
     /// The same error with a cause that is safe to log.
@@ -29,10 +37,11 @@ impl Redactor {
         error.map_cause(|cause| self.text(cause))
     }
 
-    /// `text` on one line, bounded, without the key and without words that quote a part of it.
+    /// `text` on one line, bounded, without the key in any form and without words that quote a part
+    /// of it.
     fn text(&self, text: &str) -> String {
         let key = self.key.as_ref().map_or("", |key| key.expose_secret().trim());
-        let text = if key.is_empty() { text.to_owned() } else { text.replace(key, MASK) };
+        let text = self.known.mask(text, MASK);
         let mut clean = String::new();
         for word in text.split_whitespace() {
             if !clean.is_empty() {
@@ -64,7 +73,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn redact(key: &str, text: &str) -> String {
-        Redactor::new(Some(key.to_owned().into())).text(text)
+        Redactor::new(Some(key.into())).unwrap().text(text)
     }
 
     #[test]
@@ -74,12 +83,13 @@ mod tests {
             ("bad key sk-12345678wxyz.", "bad key ***."),
             ("bad key (sk-12345678wxyz)", "bad key (***)"),
             ("bad key: sk-12****wxyz.", "bad key: ***"),
+            ("bad key: basic OnNrLTEyMzQ1Njc4d3h5eg==", "bad key: basic ***"),
             ("ends in ...wxyz", "ends in ***"),
             ("two\n lines", "two lines"),
         ] {
             assert_eq!(redact("sk-12345678wxyz", text), expected);
         }
-        assert_eq!(Redactor::new(None).text("nothing  to hide"), "nothing to hide");
+        assert_eq!(Redactor::new(None).unwrap().text("nothing  to hide"), "nothing to hide");
     }
 
     proptest! {

@@ -224,9 +224,14 @@ impl World {
             }
         }
         self.double.will(Act::Friendly);
-        let quoted = json!({"error": {"message": format!("no {MODEL_KEY}"), "code": MODEL_KEY}});
-        self.model.will(Script::Fail(401, quoted.to_string()));
-        self.chat("test").await;
+        let mut forms = Secret::chosen("a model's key", MODEL_KEY).encoded();
+        forms.push(MODEL_KEY.to_owned());
+        for quoted in forms.chunks(5) {
+            let message = format!("no {}", quoted.join(" "));
+            let quoted = json!({"error": {"message": message, "code": quoted[0]}});
+            self.model.will(Script::Fail(401, quoted.to_string()));
+            self.chat("test").await;
+        }
     }
 
     /// One chat from its beginning to its end; gives the stream that answered.

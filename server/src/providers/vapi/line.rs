@@ -56,12 +56,14 @@ impl Line {
         let timeout = Duration::from_secs(settings.connect_seconds);
         let caller =
             Caller::new(USER_AGENT, timeout, &base, Some(&authorization)).map_err(unusable)?;
+        let key = redact::Redactor::new(Some(settings.api_key.clone()))
+            .map_err(|_| unusable("the key is too long"))?;
         Ok(Self {
             caller,
             base,
             cooldown: Cooldown::new(clock),
             secrets,
-            key: redact::Redactor::new(Some(settings.api_key.clone())),
+            key,
             first_byte: Duration::from_secs(settings.first_byte_seconds),
             idle: Duration::from_secs(settings.idle_seconds),
             max_answer_bytes: settings.max_answer_bytes,

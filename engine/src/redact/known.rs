@@ -4,12 +4,12 @@
 //! All forms are looked for at once, however many secrets there are. Base64 that is broken into
 //! lines, and hexadecimal or base64 of another encoding, are not seen through.
 
-use super::MASK;
 use aho_corasick::{AhoCorasick, BuildError};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use secrecy::{ExposeSecret as _, SecretString};
 use std::borrow::Cow;
+use std::fmt;
 use std::ops::Range;
 
 /// The shortest secret that is looked for, in bytes: the empty one would be found between any two
@@ -18,7 +18,7 @@ const MIN_SECRET: usize = 8;
 
 /// Finds known secrets.
 #[derive(Clone)]
-pub(super) struct Known {
+pub struct Known {
     /// Holds them readable for as long as the server runs, as its settings do. Never printed.
     forms: AhoCorasick,
     /// Forms from this one on are base64.
@@ -26,8 +26,11 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// Knows each of `secrets` that is long enough.
-    pub(super) fn new(secrets: impl IntoIterator<Item = SecretString>) -> Result<Self, BuildError> {
+    /// Knows each of `secrets` but for those of less than eight bytes, which are words.
+    ///
+    /// # Errors
+    /// When they are too much to be searched for.
+    pub fn new(secrets: impl IntoIterator<Item = SecretString>) -> Result<Self, BuildError> {
         let (mut forms, mut base64) = (Vec::new(), Vec::new());
         for secret in secrets {
             let secret = secret.expose_secret().trim();
@@ -43,8 +46,9 @@ impl Known {
         Ok(Self { forms: AhoCorasick::new(forms.into_iter().chain(base64))?, first_base64 })
     }
 
-    /// `text` with a mask for each known secret.
-    pub(super) fn mask<'a>(&self, text: &'a str) -> Cow<'a, str> {
+    /// `text` with `mask` in place of each known secret.
+    #[must_use]
+    pub fn mask<'a>(&self, text: &'a str, mask: &str) -> Cow<'a, str> {
         let mut found = self.found(text.as_bytes());
         if text.contains('%') {
             let (bytes, starts) = percent_decoded(text);
@@ -60,7 +64,7 @@ impl Known {
         for range in found {
             if range.start >= end {
                 clean.push_str(&text[end..range.start]);
-                clean.push_str(MASK);
+                clean.push_str(mask);
             }
             end = end.max(range.end);
         }
@@ -80,6 +84,13 @@ impl Known {
             }
         }
         found
+    }
+}
+
+impl fmt::Debug for Known {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What it searches with spells out what it searches for.
+        f.debug_struct("Known").finish_non_exhaustive()
     }
 }
 
@@ -125,11 +136,13 @@ fn percent_decoded(text: &str) -> (Vec<u8>, Vec<usize>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Known, MASK};
+    use super::Known;
     use base64::Engine as _;
     use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
     use proptest::prelude::*;
     use std::sync::LazyLock;
+
+    const MASK: &str = "***";
 
     fn known(secrets: &[&str]) -> Known {
         Known::new(secrets.iter().map(|secret| (*secret).into())).unwrap()
@@ -158,9 +171,9 @@ mod tests {
             ("?b=b3Blbj9zZXNhbWU%2bcGxlYXNl%3D%3D&", "?b=#&"),
             ("Ünïcödé and %zz and %", "Ünïcödé and %zz and %"),
         ] {
-            assert_eq!(known.mask(text), expected.replace('#', MASK), "{text}");
+            assert_eq!(known.mask(text, MASK), expected.replace('#', MASK), "{text}");
         }
-        assert_eq!(Known::new([]).unwrap().mask("anything %41"), "anything %41");
+        assert_eq!(Known::new([]).unwrap().mask("anything %41", MASK), "anything %41");
     }
 
     /// Some bytes around a secret that are encoded with it.
@@ -223,14 +236,14 @@ mod tests {
             let (quote, own) = quoted(&secret, form, &before, &after);
             let text = format!("{text_before}{quote}{text_after}");
             prop_assert!(text.contains(&own), "{text} has no {own}");
-            let clean = known(&["another-secret-0", &secret]).mask(&text).into_owned();
+            let clean = known(&["another-secret-0", &secret]).mask(&text, MASK).into_owned();
             prop_assert!(clean.contains(MASK) && !clean.contains(&own), "{text} became {clean}");
         }
 
         #[test]
         fn other_texts_stay(text in "\\PC{0,200}|[a-zA-Z0-9+/=%]{0,400}") {
             static KNOWN: LazyLock<Known> = LazyLock::new(|| known(&["not-in-here-0815", "nor+this?"]));
-            prop_assert_eq!(KNOWN.mask(&text), text.as_str());
+            prop_assert_eq!(KNOWN.mask(&text, MASK), text.as_str());
         }
     }
 }
