@@ -61,11 +61,12 @@ pub(crate) fn run(workspace: &Workspace, options: &RunOptions) -> Result<()> {
     become_server(workspace, options, address)
 }
 
-/// Builds the server.
+/// Builds the server, and installs what that needs.
 ///
 /// # Errors
-/// When it does not build.
+/// When something cannot be installed or it does not build.
 pub(crate) fn build_server(workspace: &Workspace, profile: Profile) -> Result<()> {
+    setup::make(workspace)?;
     let log = workspace.log("server");
     process::start_log(&log)?;
     let (cargo_profile, _) = profile.of_programs();

@@ -3,6 +3,7 @@
 //! cargo's tools are compiled without optimisation: they work on a few hundred kilobytes, and
 //! `opt-level=0` compiles them in half the time.
 
+use crate::debian;
 use crate::process::{self, Tool};
 use crate::progress::Progress;
 use crate::tools::{self, CARGO_DENY, CargoTool, NodeTools, TRUNK, WASM_BINDGEN, WASM_TARGET};
@@ -56,6 +57,20 @@ pub(crate) fn quietly(workspace: &Workspace) -> Result<()> {
     install(workspace, WASM_BINDGEN)?;
     node_tools(workspace)?;
     Ok(())
+}
+
+/// Installs `make`, with which the server's allocator is compiled, where not even that is.
+///
+/// # Errors
+/// When it cannot be installed.
+pub(crate) fn make(workspace: &Workspace) -> Result<()> {
+    if process::output(Command::new("make").arg("--version")).is_ok() {
+        return Ok(());
+    }
+    let advice = "no make was found and apt-get could not install one: install it";
+    let log = workspace.log("make");
+    process::start_log(&log)?;
+    debian::install("make", &log, advice)
 }
 
 /// Installs cargo-deny, which only `test` needs.

@@ -37,6 +37,7 @@ pub(super) const ALL: [Step; 13] = [
 
 fn install(workspace: &Workspace, log: &Path) -> Result<Outcome> {
     setup::quietly(workspace)?;
+    setup::make(workspace)?;
     for (command, component) in [("clippy", "clippy"), ("fmt", "rustfmt")] {
         if process::output(Tool::Cargo.command().args([command, "--version"])).is_err() {
             process::logged(Command::new("rustup").args(["component", "add", component]), log)
