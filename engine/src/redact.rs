@@ -56,11 +56,11 @@ impl Redactor {
     }
 }
 
-/// Whether `word` holds the beginning or the end of `key`.
+/// Whether `word` holds the beginning or the end of `key`, or all of a short one.
 fn quotes(word: &str, key: &str) -> bool {
-    // A key this short has no part that would not be a common word.
+    // A key this short has no part that would not be a common word, and is none that is searched for.
     if key.chars().count() < 2 * QUOTED_PART {
-        return false;
+        return !key.is_empty() && word.contains(key);
     }
     let head_end = key.char_indices().nth(QUOTED_PART).map_or(key.len(), |(at, _)| at);
     let tail_start = key.char_indices().rev().nth(QUOTED_PART - 1).map_or(0, |(at, _)| at);
@@ -89,6 +89,7 @@ mod tests {
         ] {
             assert_eq!(redact("sk-12345678wxyz", text), expected);
         }
+        assert_eq!(redact("ab12", "bad key 'ab12', not AB12"), "bad key *** not AB12");
         assert_eq!(Redactor::new(None).unwrap().text("nothing  to hide"), "nothing to hide");
     }
 

@@ -16,7 +16,8 @@ pub struct CreateSession {
     /// BCP 47 tag of the visitor's language, e.g. `de-CH`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
-    /// The token of an ended session of the same widget whose context the new one carries on.
+    /// The token of an ended session of the same widget whose context the new one carries on; good
+    /// for this until an hour after that session's longest time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub continues: Option<String>,
 }
