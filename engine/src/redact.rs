@@ -1,5 +1,6 @@
 //! Keeps a connection's key out of what we write down. Servers like to quote it: "Incorrect API key
-//! provided: sk-ab*****yz".
+//! provided: sk-ab*****yz". What finds the key in other forms too, [`Known`], finds any secret, and
+//! serves whoever has more of them.
 
 mod known;
 

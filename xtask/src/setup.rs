@@ -1,4 +1,5 @@
-//! `cargo xtask setup`: installs what is missing, into the user's cache, and nothing else.
+//! `cargo xtask setup`: installs what is missing, into the user's cache, and nothing else. Whatever
+//! builds the server gets `make` besides, from Debian's packages, should that be missing.
 //!
 //! cargo's tools are compiled without optimisation: they work on a few hundred kilobytes, and
 //! `opt-level=0` compiles them in half the time.
