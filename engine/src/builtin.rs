@@ -82,8 +82,7 @@ impl Library {
                 let title = section.path.join(" › ");
                 let excerpt =
                     excerpt::choose(&section.blocks, MAX_WORDS, |text| found.query.relevance(text));
-                let text = format!("{excerpt}\n\nFrom “{title}”.");
-                (text, vec![Source { title, url: None }])
+                (excerpt, vec![Source { title, url: None }])
             }
             None => (smalltalk::unknown(&self.topics()), Vec::new()),
         }
@@ -116,7 +115,7 @@ mod tests {
     #[test]
     fn an_answer_quotes_and_names_its_section() {
         let (text, sources) = answer(&[Turn::visitor("what does delivery cost?")]);
-        assert_eq!(text, "Delivery costs 5 euros.\n\nFrom “Delivery › Costs”.");
+        assert_eq!(text, "Delivery costs 5 euros.");
         assert_eq!(sources, ["Delivery › Costs"]);
     }
 

@@ -1,6 +1,6 @@
 //! One HTML file with everything in it: no script, nothing fetched, made to be printed.
 
-use super::table::{author, status};
+use super::table::{author, sources, status};
 use super::txt::{facts, harmless};
 use super::{BOM, Local, Options, Render};
 use banter_shared::message::{Message, MessageStatus};
@@ -27,7 +27,8 @@ section { margin: 1rem 0; padding: .5rem .75rem; border: 1px solid; border-radiu
 section.visitor { margin-inline-start: 3rem; }
 section.assistant { margin-inline-end: 3rem; }
 h3 { margin: 0; font-size: .75rem; font-weight: 600; }
-p { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }
+p, footer { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }
+footer { margin-top: .5rem; font-size: .75rem; }
 @media print { body { max-width: none; padding: 0; } article + article { break-before: page; } }
 </style>
 </head>
@@ -81,7 +82,11 @@ impl<W: Write + Send> Render for Page<W> {
         if message.status != MessageStatus::Complete {
             write!(self.out, " · {}", status(message.status))?;
         }
-        writeln!(self.out, "</h3><p dir=\"auto\">{}</p></section>", escape(&message.text))
+        write!(self.out, "</h3><p dir=\"auto\">{}</p>", escape(&message.text))?;
+        if let Some(sources) = sources(message) {
+            write!(self.out, "<footer dir=\"auto\">Sources:\n{}</footer>", escape(&sources))?;
+        }
+        writeln!(self.out, "</section>")
     }
 
     fn finish(mut self: Box<Self>) -> Result<()> {

@@ -1,7 +1,7 @@
 //! Logs as tables: which columns there are and what stands in them. CSV and XLSX write the same.
 
 use super::Local;
-use banter_shared::message::{Message, MessageStatus, Role};
+use banter_shared::message::{Message, MessageStatus, Role, Source};
 use banter_shared::owner::log::Log;
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ pub(super) enum Cell<'a> {
     /// Nothing.
     Empty,
     /// Text from anywhere: it is guarded.
-    Text(&'a str),
+    Text(Cow<'a, str>),
     /// A number of ours.
     Count(u64),
     /// A decimal number, exact.
@@ -23,8 +23,8 @@ pub(super) enum Cell<'a> {
 }
 
 impl<'a> Cell<'a> {
-    fn text(text: Option<&'a str>) -> Self {
-        text.map_or(Self::Empty, Self::Text)
+    fn text(text: impl Into<Option<&'a str>>) -> Self {
+        text.into().map_or(Self::Empty, |text| Self::Text(Cow::Borrowed(text)))
     }
 
     fn instant(at: Option<u64>) -> Self {
@@ -36,7 +36,7 @@ impl<'a> Cell<'a> {
         match text {
             None => Self::Empty,
             Some(text) if is_decimal(text) => Self::Decimal(Cow::Borrowed(text)),
-            Some(text) => Self::Text(text),
+            Some(text) => Self::text(text),
         }
     }
 }
@@ -85,15 +85,15 @@ pub(super) const SESSION_COLUMNS: [&str; 28] = [
 pub(super) fn session<'a>(log: &'a Log, local: &'a Local) -> [Cell<'a>; 28] {
     let usage = log.usage.as_ref();
     [
-        Cell::Text(log.id.as_str()),
+        Cell::text(log.id.as_str()),
         Cell::Instant(log.created_at),
         Cell::instant(log.ended_at),
-        Cell::Text(local.zone()),
+        Cell::text(local.zone()),
         log.duration_ms.map_or(Cell::Empty, |ms| Cell::Decimal(Cow::Owned(seconds(ms)))),
-        Cell::Text(log.status.name()),
+        Cell::text(log.status.name()),
         Cell::text(log.end_reason.map(|reason| reason.name())),
-        Cell::Text(&log.channel),
-        Cell::Text(&log.provider),
+        Cell::text(log.channel.as_str()),
+        Cell::text(log.provider.as_str()),
         Cell::text(log.provider_session.as_deref()),
         Cell::text(log.account_id.as_deref()),
         Cell::text(log.campaign_id.as_deref()),
@@ -117,7 +117,7 @@ pub(super) fn session<'a>(log: &'a Log, local: &'a Local) -> [Cell<'a>; 28] {
 }
 
 /// The header of the table of messages.
-pub(super) const MESSAGE_COLUMNS: [&str; 13] = [
+pub(super) const MESSAGE_COLUMNS: [&str; 14] = [
     "log_id",
     "message_id",
     "sent_at",
@@ -126,6 +126,7 @@ pub(super) const MESSAGE_COLUMNS: [&str; 13] = [
     "status",
     "attempt",
     "text",
+    "sources",
     "error_code",
     "campaign_id",
     "widget_id",
@@ -134,22 +135,33 @@ pub(super) const MESSAGE_COLUMNS: [&str; 13] = [
 ];
 
 /// A message's row.
-pub(super) fn message<'a>(log: &'a Log, message: &'a Message, local: &'a Local) -> [Cell<'a>; 13] {
+pub(super) fn message<'a>(log: &'a Log, message: &'a Message, local: &'a Local) -> [Cell<'a>; 14] {
     [
-        Cell::Text(log.id.as_str()),
-        Cell::Text(message.id.as_str()),
+        Cell::text(log.id.as_str()),
+        Cell::text(message.id.as_str()),
         Cell::Instant(message.created_at),
-        Cell::Text(local.zone()),
-        Cell::Text(author(message.role)),
-        Cell::Text(status(message.status)),
+        Cell::text(local.zone()),
+        Cell::text(author(message.role)),
+        Cell::text(status(message.status)),
         Cell::Count(message.attempt.into()),
-        Cell::Text(&message.text),
+        Cell::text(message.text.as_str()),
+        sources(message).map_or(Cell::Empty, |sources| Cell::Text(sources.into())),
         Cell::text(message.error.as_ref().map(|error| error.code.as_str())),
         Cell::text(log.campaign_id.as_deref()),
         Cell::text(log.widget_id.as_ref().map(|id| id.as_str())),
         Cell::Instant(log.created_at),
-        Cell::Text(log.status.name()),
+        Cell::text(log.status.name()),
     ]
+}
+
+/// What an answer rests on, one source per line, each with its address if it has one.
+pub(super) fn sources(message: &Message) -> Option<String> {
+    let named = |source: &Source| match &source.url {
+        Some(url) => format!("{} ({url})", source.title),
+        None => source.title.clone(),
+    };
+    let lines: Vec<String> = message.sources.iter().map(named).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 /// What a role is called in a table and above a message.

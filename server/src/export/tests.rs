@@ -2,7 +2,7 @@
 
 use super::{Options, guard, renderer, time_zone};
 use banter_shared::error::ErrorBody;
-use banter_shared::message::{Message, MessageStatus, Role};
+use banter_shared::message::{Message, MessageStatus, Role, Source};
 use banter_shared::owner::export::ExportFormat;
 use banter_shared::owner::log::{Log, LogStatus, Usage};
 use banter_shared::session::EndReason;
@@ -106,6 +106,10 @@ fn conversation() -> Vec<(Log, Vec<Message>)> {
         retryable: true,
         request_id: "r".into(),
     });
+    failed.sources = vec![
+        Source { title: "Delivery › <b>Costs</b>".into(), url: None },
+        Source { title: "=1+1".into(), url: Some("https://shop.example/a?b&c".into()) },
+    ];
     vec![
         (log("log-1"), vec![message("m1", Role::Visitor, "=1+1 \"quoted\"\n<b>x</b>"), failed]),
         (
@@ -168,13 +172,14 @@ fn csv_of_messages_with_a_byte_order_mark() {
         std::str::from_utf8(&file[3..]).unwrap(),
         concat!(
             "\"log_id\",\"message_id\",\"sent_at\",\"time_zone\",\"author\",\"status\",\"attempt\",",
-            "\"text\",\"error_code\",\"campaign_id\",\"widget_id\",\"log_started_at\",",
-            "\"log_status\"\r\n",
+            "\"text\",\"sources\",\"error_code\",\"campaign_id\",\"widget_id\",",
+            "\"log_started_at\",\"log_status\"\r\n",
             "\"log-1\",\"m1\",\"2026-03-29 01:00:01\",\"UTC\",\"visitor\",\"complete\",\"0\",",
-            "\"'=1+1 \"\"quoted\"\"\n<b>x</b>\",\"\",\"spring\",\"demo\",\"2026-03-29 01:00:00\",",
-            "\"ended\"\r\n",
+            "\"'=1+1 \"\"quoted\"\"\n<b>x</b>\",\"\",\"\",\"spring\",\"demo\",",
+            "\"2026-03-29 01:00:00\",\"ended\"\r\n",
             "\"log-1\",\"m1.a\",\"2026-03-29 01:00:01\",\"UTC\",\"assistant\",\"failed\",\"1\",",
-            "\"Hel\",\"assistant_failed\",\"spring\",\"demo\",\"2026-03-29 01:00:00\",\"ended\"\r\n",
+            "\"Hel\",\"Delivery › <b>Costs</b>\n=1+1 (https://shop.example/a?b&c)\",",
+            "\"assistant_failed\",\"spring\",\"demo\",\"2026-03-29 01:00:00\",\"ended\"\r\n",
         )
     );
 }
@@ -231,6 +236,8 @@ fn plain_text() {
 
 [2026-03-29 03:00:01] assistant (failed)
     Hel
+  Source: Delivery › <b>Costs</b>
+  Source: =1+1 (https://shop.example/a?b&c)
 "
     );
 }
@@ -251,7 +258,10 @@ fn html_has_no_markup_but_ours() {
         "<section class=\"visitor\"><h3>visitor · <time datetime=\"2026-03-29T03:00:01.000+02:00\">\
          2026-03-29 03:00:01</time></h3><p dir=\"auto\">"
     ));
-    assert!(file.contains("</time> · failed</h3><p dir=\"auto\">Hel</p></section>"));
+    assert!(file.contains(
+        "</time> · failed</h3><p dir=\"auto\">Hel</p><footer dir=\"auto\">Sources:\n\
+         Delivery › &lt;b&gt;Costs&lt;/b&gt;\n=1+1 (https://shop.example/a?b&amp;c)</footer></section>"
+    ));
     assert_eq!(file.matches("<article>").count(), file.matches("</article>").count());
     for fetched in ["http-equiv=\"refresh", "src=\"", "href=", "url(", "@import"] {
         assert!(!file.contains(fetched), "{fetched}");
@@ -274,7 +284,7 @@ fn xlsx_has_typed_cells() {
     assert_eq!(at(1, 26), Data::String("yes".into()));
     assert_eq!(at(2, 2), Data::Empty);
     let messages = book.worksheet_range("Messages").unwrap();
-    assert_eq!(messages.get_size(), (3, 13));
+    assert_eq!(messages.get_size(), (3, 14));
     let said = messages.get_value((1, 7)).unwrap();
     assert_eq!(said, &Data::String("'=1+1 \"quoted\"\n<b>x</b>".into()));
 }
@@ -313,7 +323,9 @@ fn a_hundred_hostile_cells_are_no_formulas() {
             log.language = Some(text.clone());
             log.campaign = Some(text.clone());
             log.cost = Some(text.clone());
-            (log, vec![message(text, Role::Visitor, text)])
+            let mut said = message(text, Role::Assistant, text);
+            said.sources = vec![Source { title: text.clone(), url: None }];
+            (log, vec![said])
         })
         .collect();
     let file = render(ExportFormat::Xlsx, "UTC", false, &logs);

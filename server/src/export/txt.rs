@@ -1,7 +1,7 @@
 //! Plain text, for people. Whatever was said is indented, so that no message can look like the
 //! heading of another, and control characters are shown as signs, so that none can command a terminal.
 
-use super::table::{author, seconds, status};
+use super::table::{author, seconds, sources, status};
 use super::{BOM, Local, Options, Render};
 use banter_shared::message::{Message, MessageStatus};
 use banter_shared::owner::log::Log;
@@ -44,6 +44,10 @@ impl<W: Write + Send> Render for Text<W> {
         writeln!(self.out)?;
         for line in harmless(&message.text).lines() {
             writeln!(self.out, "    {line}")?;
+        }
+        // Less than what was said, so that nothing said can look like it.
+        for line in harmless(&sources(message).unwrap_or_default()).lines() {
+            writeln!(self.out, "  Source: {line}")?;
         }
         Ok(())
     }
