@@ -2,7 +2,7 @@
 // reason at the right time. And every way it does not end.
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { assertActive, assertEnded, graceOver } from "../support/ends.mjs";
+import { assertActive, assertEnded, assertLogged, graceOver } from "../support/ends.mjs";
 import { journeys } from "../support/journey.mjs";
 import { Panel } from "../support/panel.mjs";
 
@@ -67,6 +67,25 @@ journey("Closing the tab: the next page knows why it ended", async ({ server, mo
   await panel.over("This chat ended when the page was closed.");
   assert.equal(await panel.by("visitor", "Hello?").count(), 1);
 });
+
+for (const isolation of ["frame", "page"]) {
+  journey(`Taking the widget off is closing the tab, to a ${isolation} too`,
+    async ({ server, model, site, visit }) => {
+    const body = `<banter-widget widget="hasty" isolation="${isolation}"></banter-widget>`;
+    const visitor = await visit(site.embedding(server, "hasty", { body }));
+    const element = visitor.page.locator("banter-widget");
+    await visitor.page.evaluate(() => window.Banter("open"));
+    const panel = await (isolation === "page" ? new Panel(element).running() : visitor.panel("hasty"));
+    const began = Date.now();
+    model.will({ say: "I am listening." });
+    await panel.say("Hello?");
+    await panel.answer("I am listening.");
+    const duration = Date.now() - began + GRACE * 1_000;
+    await visitor.page.evaluate(() => window.Banter("destroy"));
+    await graceOver(GRACE);
+    await assertLogged(visitor, "tab_closed", duration);
+  });
+}
 
 journey("Hiding the page: another tab in front ends it after its grace period",
   async ({ server, model, site, desk, sit }) => {

@@ -8,6 +8,7 @@ use crate::json;
 use crate::net::api::Api;
 use crate::state::conversation::{Conversation, Effect, Event, Manners, Moment};
 use crate::state::draft::Draft;
+use crate::state::presence::Page;
 use crate::state::scroll::Scroll;
 use crate::state::session::{Phase, Ticket};
 use crate::storage::{self, Storage};
@@ -275,8 +276,10 @@ impl App {
         }
     }
 
-    /// Stops everything and lets go of the document.
-    pub fn destroy(&self) {
+    /// Stops everything and lets go of the document. To the conversation it is a tab that closes, as it
+    /// is where a frame is taken away.
+    pub fn destroy(self: &Rc<Self>) {
+        self.dispatch(Event::Page(Page::Gone));
         self.gone.set(true);
         self.running.take();
         self.saving.take();
