@@ -77,13 +77,6 @@ impl Variables {
         self.0.get(name)
     }
 
-    /// These, and where both have a value, those of `stronger`.
-    #[must_use]
-    pub fn overridden_by(mut self, stronger: &Self) -> Self {
-        self.0.extend(stronger.0.clone());
-        self
-    }
-
     /// The tree that templates look into.
     pub(crate) fn scope(&self) -> Scope {
         let mut root = Scope::default();

@@ -11,7 +11,6 @@ use crate::domain::assistant::Assistant;
 use crate::domain::provider::ProviderName;
 use async_trait::async_trait;
 use banter_engine::turn::Turn;
-use banter_engine::variables::Variables;
 use banter_shared::ids::SessionId;
 use rust_decimal::Decimal;
 use std::time::Duration;
@@ -21,8 +20,6 @@ use std::time::Duration;
 pub struct Opening<'a> {
     /// Our session.
     pub session: &'a SessionId,
-    /// What is known of the visitor and the page.
-    pub variables: &'a Variables,
     /// How long it lasts at most.
     pub expires_in: Duration,
 }
@@ -37,8 +34,6 @@ pub struct Ask<'a> {
     /// Whether nothing was answered in this session before, so that a provider that keeps one has
     /// to be told what came before the last turn.
     pub is_first: bool,
-    /// What is known of the visitor and the page.
-    pub variables: &'a Variables,
 }
 
 /// A provider's own session, as it says it is.

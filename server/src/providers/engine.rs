@@ -62,7 +62,7 @@ impl Provider for EngineProvider {
 
     fn reply(&self, assistant: &Assistant, ask: Ask<'_>) -> ReplyStream {
         match own(assistant) {
-            Ok(own) => self.engine.reply(own, ask.variables, ask.history),
+            Ok(own) => self.engine.reply(own, &Variables::default(), ask.history),
             Err(error) => Box::pin(stream::once(async { Err(error) })),
         }
     }

@@ -69,16 +69,14 @@ impl Provider for VapiProvider {
         opening: Opening<'_>,
     ) -> Result<Option<String>, ModelError> {
         let (own, line) = self.own(assistant)?;
-        let variables = variables(own, opening.variables);
-        let body = wire::CreateSession::new(own, &variables, opening.session, opening.expires_in);
+        let body = wire::CreateSession::new(own, opening.session, opening.expires_in);
         call::create_session(line, &body).await.map(Some)
     }
 
     fn reply(&self, assistant: &Assistant, ask: Ask<'_>) -> ReplyStream {
-        let begun = self.own(assistant).and_then(|(own, line)| {
-            let variables = variables(own, ask.variables);
-            Ok((line.clone(), wire::chat_body(own, &variables, &ask)?))
-        });
+        let begun = self
+            .own(assistant)
+            .and_then(|(own, line)| Ok((line.clone(), wire::chat_body(own, &ask)?)));
         match begun {
             Ok((line, body)) => call::chat(line, body),
             Err(error) => Box::pin(stream::iter([Err(error)])),
@@ -88,7 +86,7 @@ impl Provider for VapiProvider {
     fn first_message(&self, assistant: &Assistant) -> Result<Option<String>, ModelError> {
         let (own, _) = self.own(assistant)?;
         let Some(template) = &own.first_message else { return Ok(None) };
-        let message = render(template, &variables(own, &Variables::new()))?;
+        let message = render(template, &Variables::from_json(&own.variables))?;
         Ok(Some(message).filter(|message| !message.trim().is_empty()))
     }
 
@@ -113,9 +111,4 @@ impl Provider for VapiProvider {
             Err(error) => Err(error),
         }
     }
-}
-
-/// The owner's values, and what is known of the visitor on top.
-fn variables(own: &VapiAssistant, known: &Variables) -> Variables {
-    Variables::from_json(&own.variables).overridden_by(known)
 }

@@ -3,7 +3,6 @@
 
 use crate::support::eventually;
 use crate::support::vapi::VapiServer;
-use banter_engine::variables::Variables;
 use banter_server::providers::Opening;
 use banter_shared::stream::StreamEvent;
 use futures_util::future::join_all;
@@ -101,7 +100,6 @@ async fn nobody_sees_what_vapi_said() {
         server.double.will_open(refusal(status));
         let opening = Opening {
             session: &"s".into(),
-            variables: &Variables::new(),
             expires_in: Duration::from_secs(60),
         };
         let logged = provider.open(&assistant, opening).await.unwrap_err().to_string();

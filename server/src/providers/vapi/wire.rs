@@ -51,7 +51,6 @@ impl<'a> CreateSession<'a> {
     /// What opens a session that lasts `expires_in`, within Vapi's bounds.
     pub(super) fn new(
         assistant: &'a VapiAssistant,
-        variables: &Variables,
         session: &'a SessionId,
         expires_in: Duration,
     ) -> Self {
@@ -59,15 +58,15 @@ impl<'a> CreateSession<'a> {
         let end = name.char_indices().nth(MAX_NAME).map_or(name.len(), |(at, _)| at);
         Self {
             name: &name[..end],
-            answerer: Answerer::of(assistant, variables),
+            answerer: Answerer::of(assistant),
             expiration_seconds: expires_in.as_secs().clamp(EXPIRATION.0, EXPIRATION.1),
         }
     }
 }
 
 impl<'a> Answerer<'a> {
-    fn of(assistant: &'a VapiAssistant, variables: &Variables) -> Self {
-        let variable_values = variables.to_json();
+    fn of(assistant: &'a VapiAssistant) -> Self {
+        let variable_values = Variables::from_json(&assistant.variables).to_json();
         Self {
             assistant_id: assistant.assistant_id.as_deref(),
             // Settings refuse both at once; should both be there, the permanent one answers.
@@ -83,11 +82,7 @@ impl<'a> Answerer<'a> {
 ///
 /// # Errors
 /// [`ModelError::Prompt`] when there is nothing to answer.
-pub(super) fn chat_body(
-    assistant: &VapiAssistant,
-    variables: &Variables,
-    ask: &Ask<'_>,
-) -> Result<Chat, ModelError> {
+pub(super) fn chat_body(assistant: &VapiAssistant, ask: &Ask<'_>) -> Result<Chat, ModelError> {
     let history = match ask.history {
         [] => return Err(ModelError::Prompt { cause: "nobody asked anything".to_owned() }),
         history if ask.provider_session.is_none() || ask.is_first => history,
@@ -100,7 +95,7 @@ pub(super) fn chat_body(
     let body = CreateChat {
         session_id: ask.provider_session,
         // A session is tied to its assistant, and naming one beside it is refused.
-        answerer: ask.provider_session.is_none().then(|| Answerer::of(assistant, variables)),
+        answerer: ask.provider_session.is_none().then(|| Answerer::of(assistant)),
         input,
         stream: true,
     };
@@ -185,7 +180,6 @@ mod tests {
     use crate::domain::assistant::VapiAssistant;
     use crate::providers::Ask;
     use banter_engine::turn::Turn;
-    use banter_engine::variables::Variables;
     use serde_json::{Map, Value, json};
     use std::time::Duration;
 
@@ -206,15 +200,19 @@ mod tests {
 
     #[test]
     fn sessions_are_opened_with_these_fields_and_no_others() {
-        let variables: Variables =
-            [("name", "Jo"), ("customer.city", "Bern")].into_iter().collect();
+        let named = VapiAssistant {
+            variables: Map::from_iter([
+                ("name".into(), json!("Jo")),
+                ("customer.city".into(), json!("Bern")),
+            ]),
+            ..permanent()
+        };
         let id = "01890000-0000-7000-8000-000000000001".into();
-        let body = |assistant: &VapiAssistant, variables, seconds| {
-            let expires = Duration::from_secs(seconds);
-            json!(CreateSession::new(assistant, variables, &id, expires))
+        let body = |assistant: &VapiAssistant, seconds| {
+            json!(CreateSession::new(assistant, &id, Duration::from_secs(seconds)))
         };
         assert_eq!(
-            body(&permanent(), &variables, 180),
+            body(&named, 180),
             json!({
                 "name": "01890000-0000-7000-8000-000000000001",
                 "assistantId": "a-1",
@@ -225,7 +223,7 @@ mod tests {
             })
         );
         assert_eq!(
-            body(&transient(), &Variables::new(), 1),
+            body(&transient(), 1),
             json!({
                 "name": "01890000-0000-7000-8000-000000000001",
                 "assistant": { "name": "T" },
@@ -233,8 +231,7 @@ mod tests {
             })
         );
         let long = "x".repeat(64).as_str().into();
-        let session =
-            json!(CreateSession::new(&permanent(), &Variables::new(), &long, Duration::MAX));
+        let session = json!(CreateSession::new(&permanent(), &long, Duration::MAX));
         assert_eq!(session["name"], "x".repeat(40));
         assert_eq!(session["expirationSeconds"], 2_592_000);
         assert_eq!(json!(Complete::BODY), json!({ "status": "completed" }));
@@ -244,10 +241,12 @@ mod tests {
     fn questions_hold_what_vapi_does_not_know_yet() {
         let turns =
             [Turn::assistant("Hi"), Turn::visitor("A"), Turn::assistant("B"), Turn::visitor("C")];
-        let variables: Variables = [("name", "Jo")].into_iter().collect();
+        let named = VapiAssistant {
+            variables: Map::from_iter([("name".into(), json!("Jo"))]),
+            ..permanent()
+        };
         let body = |history: &[Turn], provider_session, is_first| -> Value {
-            let ask = Ask { history, provider_session, is_first, variables: &variables };
-            chat_body(&permanent(), &variables, &ask).unwrap().body
+            chat_body(&named, &Ask { history, provider_session, is_first }).unwrap().body
         };
         assert_eq!(
             body(&turns, Some("s"), false),
@@ -267,8 +266,7 @@ mod tests {
                 "input": said, "stream": true,
             })
         );
-        let ask =
-            Ask { history: &[], provider_session: None, is_first: true, variables: &variables };
-        assert!(chat_body(&permanent(), &variables, &ask).is_err());
+        let ask = Ask { history: &[], provider_session: None, is_first: true };
+        assert!(chat_body(&permanent(), &ask).is_err());
     }
 }

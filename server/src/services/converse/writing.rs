@@ -6,7 +6,6 @@ use crate::domain::session::Happening;
 use crate::providers::{Ask, Delta, ModelError, Opening};
 use crate::services::answer::Answer;
 use crate::store::{AnswerEnd, AnswerKey, AnswerOrder, Durable};
-use banter_engine::variables::Variables;
 use banter_shared::error::{ErrorBody, codes};
 use banter_shared::ids::SessionId;
 use banter_shared::message::{Message, MessageStatus, Role, Source};
@@ -164,7 +163,6 @@ impl Converse {
         let now = self.clock.now_ms();
         let opening = Opening {
             session: &order.session.id,
-            variables: &Variables::default(),
             expires_in: Duration::from_millis(order.session.expires_at.saturating_sub(now)),
         };
         let opened = self.provider.open(&order.assistant, opening).await?;
@@ -191,7 +189,6 @@ impl Converse {
             provider_session: at.id.as_deref(),
             // A new session of the provider's knows nothing of what was said.
             is_first: order.is_first || at.is_new,
-            variables: &Variables::default(),
         };
         let mut stream = self.provider.reply(&order.assistant, ask);
         let mut cancelled = std::pin::pin!(answer.cancelled());
