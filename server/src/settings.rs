@@ -10,6 +10,7 @@ use crate::domain::webhook_auth::Credential;
 use crate::domain::widget::WidgetSettings;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
+use figment::value::{Dict, Value};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -288,13 +289,18 @@ impl Settings {
     /// # Errors
     /// [`SettingsError`] with every reason at once.
     pub fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Self, SettingsError> {
-        let mut figment = Figment::from(Toml::string(SAMPLE));
+        let mut given = Figment::new();
         if let Some(file) = file {
-            figment = figment.merge(Toml::file_exact(file));
+            given = given.merge(Toml::file_exact(file));
         }
         // Two underscores make a setting's path; other variables of that prefix are not ours.
         let ours = Env::prefixed("BANTER_").filter(|key| key.as_str().contains("__"));
-        figment = figment.merge(ours.split("__").lowercase(true));
+        let ours = ours.split("__").lowercase(true);
+        given = given.merge(ours.clone());
+        for (key, text) in texts(&ours) {
+            given = given.merge(Serialized::default(&key, text));
+        }
+        let mut figment = Figment::from(Serialized::defaults(sample_beside(&given))).merge(given);
         if let Some(listen) = overrides.listen {
             figment = figment.merge(Serialized::default("server.listen", listen));
         }
@@ -324,4 +330,42 @@ impl Settings {
         let transient = definitions.flat_map(secrets_in);
         webhooks.chain(models).chain(vapi).chain([path]).chain(password).chain(transient).collect()
     }
+}
+
+/// What variables of the environment say that is text whatever it looks like: a secret may be made
+/// of digits alone, and a variable's type is guessed from its value. Quotes that were meant for a
+/// shell are left out, as they are elsewhere.
+fn texts(environment: &Env) -> Vec<(String, String)> {
+    const NAMES: [&str; 6] = ["api_key", "secret", "secret_key", "token", "url", "webhook_path"];
+    let is_text = |key: &str| key.rsplit('.').next().is_some_and(|name| NAMES.contains(&name));
+    environment
+        .iter()
+        .filter(|(key, _)| is_text(key.as_str()))
+        .map(|(key, raw)| {
+            let text = match raw.parse::<Value>() {
+                Ok(Value::String(_, text)) => text,
+                _ => raw,
+            };
+            (key.into_string(), text)
+        })
+        .collect()
+}
+
+/// The sample, without what `given` puts something else in the place of: tables are merged key by
+/// key, and an assistant has one model and one provider.
+fn sample_beside(given: &Figment) -> Dict {
+    // Could it not be read, every setting would be missing, and be named.
+    let mut sample: Dict = Figment::from(Toml::string(SAMPLE)).extract().unwrap_or_default();
+    let says = |name: &str, what| given.find_value(&format!("assistants.{name}.{what}")).ok();
+    if let Some(Value::Dict(_, assistants)) = sample.get_mut("assistants") {
+        assistants.retain(|name, _| {
+            says(name, "provider").is_none_or(|provider| provider.as_str() == Some("engine"))
+        });
+        for (name, assistant) in assistants {
+            if let (Value::Dict(_, assistant), Some(_)) = (assistant, says(name, "model")) {
+                assistant.remove("model");
+            }
+        }
+    }
+    sample
 }

@@ -79,6 +79,7 @@ pub(super) fn body(refusal: &Refusal, request_id: &str) -> ErrorBody {
             Refusal::RateLimited { .. }
                 | Refusal::Busy(_)
                 | Refusal::ExportNotReady
+                | Refusal::LogInUse
                 | Refusal::Unavailable { .. }
                 | Refusal::Internal(_)
                 | Refusal::AnswerInProgress

@@ -1,5 +1,6 @@
 //! Which logs are meant, in which order, and where reading goes on: the rules of the list.
 
+use super::provider::ProviderName;
 use banter_shared::owner::export::{Instant, LogFilters};
 use banter_shared::owner::log::{Log, LogStatus};
 use banter_shared::session::EndReason;
@@ -57,11 +58,10 @@ impl LogFilter {
         if filters.end_reason == Some(EndReason::Unknown) {
             return fault("endReason", "there is no such end reason");
         }
-        for (field, name) in [
-            ("campaign", &filters.campaign),
-            ("widget", &filters.widget),
-            ("provider", &filters.provider),
-        ] {
+        if filters.provider.as_deref().is_some_and(|name| ProviderName::parse(name).is_none()) {
+            return fault("provider", "a provider is engine or vapi");
+        }
+        for (field, name) in [("campaign", &filters.campaign), ("widget", &filters.widget)] {
             if name
                 .as_ref()
                 .is_some_and(|name| name.is_empty() || name.len() > MAX_NAME || name.contains('\0'))
@@ -189,7 +189,9 @@ mod tests {
             (json!({"status": "dreaming"}), Err("status")),
             (json!({"endReason": "boredom"}), Err("endReason")),
             (json!({"campaign": ""}), Err("campaign")),
-            (json!({"provider": "x".repeat(201)}), Err("provider")),
+            (json!({"campaign": "x".repeat(201)}), Err("campaign")),
+            (json!({"provider": "engine"}), Ok(())),
+            (json!({"provider": "somebody"}), Err("provider")),
             (json!({"widget": "a\0"}), Err("widget")),
             (json!({"q": " "}), Err("q")),
             (json!({"q": "é".repeat(200)}), Ok(())),

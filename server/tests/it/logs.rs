@@ -162,6 +162,7 @@ async fn one_log_tells_everything_about_its_session() {
     assert_eq!(said.len(), 3, "greeting, question, answer");
     let (status, error) = owner.delete(&path).await;
     assert_eq!((status.as_u16(), &error["code"]), (409, &json!("session_active")));
+    assert_eq!(error["retryable"], true, "it will be over");
 
     server.clock.advance(42_000);
     let (status, log) = owner.post(&format!("{path}/end"), json!({})).await;

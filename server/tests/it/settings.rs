@@ -1,6 +1,9 @@
 //! Settings that are refused, each with its reason; and the sample, which must be true.
 
 use crate::support::load;
+use banter_engine::assistant::ModelChoice;
+use banter_server::domain::assistant::Assistant;
+use banter_server::domain::provider::ProviderName;
 use banter_server::settings::SAMPLE;
 
 fn refusal(extra: &str) -> String {
@@ -74,10 +77,52 @@ fn unsafe_or_senseless_settings_are_refused_with_the_reason() {
         ),
         ("[minutes.chat]\nrate = \"-1\"", "minutes.chat.rate"),
         ("[sevrer]\nlisten = \"127.0.0.1:1\"", "unknown field"),
+        ("[assistants.demo]\nfirst_mesage = \"Hi\"", "unknown field"),
+        ("[assistants.demo]\nmodel = { builtin = { knowledg = \"demo\" } }", "unknown field"),
     ] {
         let said = refusal(settings);
         assert!(said.contains(reason), "{settings}\n→ {said}");
         assert!(!said.contains("sk-1"), "{said}");
+    }
+}
+
+#[test]
+fn the_demos_assistant_may_have_another_model_and_another_provider() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = |extra: &str| {
+        let settings = load(&folder.path().join("banter.toml"), "", extra).unwrap();
+        settings.assistants["demo"].clone()
+    };
+    let model = "[engine.connections.x]\nbase_url = \"http://127.0.0.1:11434/v1\"
+        [assistants.demo]\nmodel = { open_ai = { connection = \"x\", model = \"small\" } }";
+    for provider in ["", "\nprovider = \"engine\""] {
+        let Assistant::Engine(own) = demo(&format!("{model}{provider}")) else { panic!() };
+        assert!(matches!(own.model, ModelChoice::OpenAi { .. }), "{own:?}");
+        assert_eq!(own.history_tokens, 3_000, "the rest is the sample's");
+    }
+    let vapi = "[vapi.connections.x]\napi_key = \"sk-1\"
+        [assistants.demo]\nprovider = \"vapi\"\nconnection = \"x\"\nassistant_id = \"a\"";
+    assert_eq!(demo(vapi).provider(), ProviderName::Vapi);
+}
+
+#[test]
+fn a_secret_in_the_environment_is_text_whatever_it_looks_like() {
+    let folder = tempfile::tempdir().unwrap();
+    let secrets = ["VAPI__WEBHOOK_PATH", "ENGINE__CONNECTIONS__X__API_KEY"];
+    for secret in ["1234567890123456", "0123456789012345", "[234567890123456]", "true5678901234567"]
+    {
+        let mut server = std::process::Command::new(env!("CARGO_BIN_EXE_banter"));
+        server.arg("--data").arg(folder.path());
+        server.env("BANTER_ENGINE__CONNECTIONS__X__BASE_URL", "https://models.example/v1");
+        // So that it says what is wrong instead of running.
+        server.env("BANTER_LIMITS__MESSAGE_CHARS", "0");
+        for name in secrets {
+            server.env(format!("BANTER_{name}"), secret);
+        }
+        let ended = server.output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert!(said.contains("would refuse every visitor"), "{secret}: {said}");
+        assert!(!said.contains(secret), "{said}");
     }
 }
 

@@ -98,10 +98,7 @@ async fn nobody_sees_what_vapi_said() {
     let provider = &server.app.lifecycle.provider;
     for status in [400, 401, 402, 403, 404, 409, 503] {
         server.double.will_open(refusal(status));
-        let opening = Opening {
-            session: &"s".into(),
-            expires_in: Duration::from_secs(60),
-        };
+        let opening = Opening { session: &"s".into(), expires_in: Duration::from_secs(60) };
         let logged = provider.open(&assistant, opening).await.unwrap_err().to_string();
         assert!(logged.contains(CANARY) && !logged.contains(KEY), "{logged}");
     }

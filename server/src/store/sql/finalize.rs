@@ -77,7 +77,7 @@ pub(super) fn finalize(
     timeline::note(tx, &session.id, now, "finalized", &detail)?;
     let data = json!({
         "id": id, "sessionId": session.id, "accountId": account, "channel": channel,
-        "units": counted.units, "unit": counted.unit.name(), "rate": counted.rate.to_string(),
+        "units": counted.units.to_string(), "unit": counted.unit.name(), "rate": counted.rate.to_string(),
         "rounding": counted.rounding.to_string(), "minutes": minutes, "cost": cost,
     });
     let key = session.id.as_str();

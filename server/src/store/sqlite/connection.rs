@@ -6,17 +6,35 @@ use super::super::{Result, StoreError};
 use rusqlite::config::DbConfig;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OpenFlags};
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
 /// Opens the connection that writes.
 pub(super) fn open_writer(file: &Path) -> Result<Connection> {
+    make_private(file)?;
     let connection = Connection::open(file)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // An acknowledged message is on the disk, not only in the operating system's memory.
     connection.pragma_update(None, "synchronous", "FULL")?;
     configure(&connection)?;
     Ok(connection)
+}
+
+/// Makes the file, if it is missing, readable by its owner only: the folder may be everybody's. SQLite
+/// gives what lies beside it the same permissions.
+fn make_private(file: &Path) -> Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(file) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            Err(StoreError::Unopened(format!("{}: {error}", file.display())))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Opens a connection that only reads.
@@ -68,6 +86,20 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::{MIGRATIONS, migrate, open_writer};
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_reads_the_database_whoever_may_read_the_folder() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
+        let mut connection = open_writer(&folder.path().join("a.db")).unwrap();
+        migrate(&mut connection).unwrap();
+        for name in ["a.db", "a.db-wal", "a.db-shm"] {
+            let mode = std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
+    }
 
     #[test]
     fn migrating_twice_is_migrating_once_and_a_newer_schema_is_refused() {

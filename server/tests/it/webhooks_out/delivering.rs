@@ -55,6 +55,14 @@ async fn a_conversation_is_told_signed_and_once() {
         .map(|got| got.json()["data"]["message"]["text"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(texts, ["Hello from the model.", "Hi"].map(str::to_owned).into());
+
+    server.clock.advance(2_000);
+    let usage = || of("/all").find(|got| got.json()["type"] == "usage.recorded");
+    eventually("the usage is told", || usage().is_some()).await;
+    let usage = usage().unwrap().json();
+    for (name, value) in [("units", "1"), ("rate", "0.5"), ("minutes", "0.5")] {
+        assert_eq!(usage["data"][name], value, "a decimal is a text: {usage}");
+    }
 }
 
 #[tokio::test]
