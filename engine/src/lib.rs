@@ -23,6 +23,7 @@ pub mod patience;
 pub mod prompt;
 pub mod redact;
 mod settings;
+pub mod surrogates;
 pub mod turn;
 pub mod variables;
 mod window;

@@ -9,6 +9,7 @@ use super::alike::Alike;
 use super::wire::Chunk;
 use crate::body::{Body, Rest};
 use crate::model::{ModelError, Usage};
+use crate::surrogates::Surrogates;
 
 /// How far the answer has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,7 @@ struct Answer {
     has_chunks: bool,
     error: Option<ModelError>,
     alike: Alike,
+    surrogates: Surrogates,
 }
 
 impl AnswerReader {
@@ -51,6 +53,7 @@ impl AnswerReader {
                 has_chunks: false,
                 error: None,
                 alike: Alike::default(),
+                surrogates: Surrogates::default(),
             },
         }
     }
@@ -133,7 +136,10 @@ impl Answer {
                         self.alike.learn(front, data, words);
                     }
                 }
-                Err(error) => self.fail(garbled(&format!("an event is not JSON: {error}"))),
+                Err(error) => match self.surrogates.mend(data) {
+                    Some(mended) => self.take_event(&mended, &[], text),
+                    None => self.fail(garbled(&format!("an event is not JSON: {error}"))),
+                },
             }
         }
     }
@@ -241,6 +247,12 @@ mod tests {
             ("{\"hello\":1}".to_owned(), "", "garbled"),
             ("{\"error\":\"x\"}".to_owned(), "", "unavailable"),
             ("{nonsense}".to_owned(), "", "garbled"),
+            // An emoji, cut between its halves.
+            (
+                [HI, &HI.replace("Hi", r" \ud83d"), &HI.replace("Hi", r"\ude00!"), STOP].concat(),
+                "Hi 😀!",
+                "ok",
+            ),
         ] {
             let (got, end) = read(&[body.as_bytes()], 10_000);
             assert_eq!((got.as_str(), kind(&end)), (text, outcome), "{body:?}");

@@ -3,6 +3,7 @@
 //! lose a completion.
 
 use super::{Kind, ProviderEvent};
+use banter_engine::surrogates::Surrogates;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
@@ -25,7 +26,10 @@ pub enum Unreadable {
 /// # Errors
 /// [`Unreadable`] when the body is no event at all.
 pub fn parse(body: &[u8]) -> Result<(ProviderEvent, Value), Unreadable> {
-    let json: Value = serde_json::from_slice(body).map_err(|_| Unreadable::NotJson)?;
+    let mended = || Surrogates::default().mend(std::str::from_utf8(body).ok()?);
+    let json: Value = serde_json::from_slice(body)
+        .or_else(|error| mended().map_or(Err(error), |mended| serde_json::from_str(&mended)))
+        .map_err(|_| Unreadable::NotJson)?;
     let event = json.get("message").and_then(read).ok_or(Unreadable::NoEnvelope)?;
     Ok((event, json))
 }
@@ -107,7 +111,8 @@ const MAX_COST: Decimal = Decimal::from_parts(1_000_000, 0, 0, false, 0);
 pub fn amount(value: Option<&Value>) -> Option<Decimal> {
     let written = match value? {
         Value::Number(number) => number.to_string(),
-        Value::String(text) => text.clone(),
+        // The library takes `5_000` for a number; a bill does not.
+        Value::String(text) if !text.contains('_') => text.clone(),
         _ => return None,
     };
     let exact = Decimal::from_str_exact(&written).or_else(|_| {

@@ -94,6 +94,8 @@ fn odd_fields_count_as_missing() {
     ] {
         assert_eq!(parse(body.as_bytes()).unwrap_err(), error, "{body}");
     }
+    let cut = r#"{"message":{"type":"hang","text":"half an emoji: \ud83d"}}"#;
+    assert_eq!(parse(cut.as_bytes()).unwrap().0.name, "hang");
     let nested = format!("{}{}", "[".repeat(50_000), "]".repeat(50_000));
     assert_eq!(parse(nested.as_bytes()).unwrap_err(), Unreadable::NotJson);
 }

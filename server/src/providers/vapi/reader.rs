@@ -8,6 +8,7 @@
 use super::failure::message_of;
 use crate::providers::ModelError;
 use banter_engine::body::{Body, Rest};
+use banter_engine::surrogates::Surrogates;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -50,6 +51,7 @@ struct Answer {
     /// The output whose text came last.
     index: Option<usize>,
     error: Option<ModelError>,
+    surrogates: Surrogates,
 }
 
 impl Reader {
@@ -61,6 +63,7 @@ impl Reader {
             has_events: false,
             index: None,
             error: None,
+            surrogates: Surrogates::default(),
         };
         Self { body: Body::new(limit), answer }
     }
@@ -125,7 +128,10 @@ impl Answer {
         } else if !data.is_empty() {
             match serde_json::from_str::<Value>(data) {
                 Ok(chunk) => self.take_chunk(&chunk, text),
-                Err(error) => self.fail(garbled(&format!("an event is not JSON: {error}"))),
+                Err(error) => match self.surrogates.mend(data) {
+                    Some(mended) => self.take_event(&mended, text),
+                    None => self.fail(garbled(&format!("an event is not JSON: {error}"))),
+                },
             }
         }
     }

@@ -74,6 +74,8 @@ fn how_bodies_are_read_and_end() {
         (format!("{hi}data: nonsense\n\n{there}"), "Hi", "garbled"),
         ("{\"hello\":1}".to_owned(), "", "garbled"),
         ("{nonsense}".to_owned(), "", "garbled"),
+        // An emoji, cut between its halves.
+        (hi.replace("Hi", r"Hi \ud83d") + &hi.replace("Hi", r"\ude00!"), "Hi 😀!", "ok"),
         (
             format!("{hi}{}", event(&json!({ "error": { "message": "x", "statusCode": 502 } }))),
             "Hi",
