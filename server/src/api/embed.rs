@@ -20,15 +20,34 @@ use banter_shared::widget::WidgetConfig;
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 /// How long a browser may use a loader without asking again, in seconds: what it takes for an
 /// owner's change to reach visitors. After that it is used once more while it is asked for.
 const LOADER_CACHE: &str = "public, max-age=300, stale-while-revalidate=86400";
 
 /// Templates that were filled in and compressed, by their text; a change makes a new one.
-#[derive(Debug, Default)]
-pub struct Filled(Mutex<HashMap<String, Arc<Asset>>>);
+///
+/// Compressing takes milliseconds, and a page's address holds what anybody may choose: so it is done
+/// beside the runtime, one at a time, and who would have to wait long gets the page as it is.
+#[derive(Debug)]
+pub struct Filled {
+    kept: Mutex<HashMap<String, Arc<Asset>>>,
+    compressing: Semaphore,
+}
+
+impl Default for Filled {
+    fn default() -> Self {
+        Self { kept: Mutex::default(), compressing: Semaphore::new(1) }
+    }
+}
+
+/// How long a page waits for others to be compressed before it is sent as it is.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// How many are kept before all are dropped: more than there are live widgets and pages around them.
 const FILLED_KEPT: usize = 1000;
@@ -44,7 +63,7 @@ pub(super) async fn loader(
     let (widget, _) = app.open_session.widget(&id.into()).await?;
     let config = widget.loader_config(&front_end.manifest.script);
     let text = fill::loader(&front_end.loader, &config);
-    let asset = app.filled.get(text, "text/javascript; charset=utf-8");
+    let asset = app.filled.get(text, "text/javascript; charset=utf-8").await;
     let mut response = respond(&asset, &headers);
     let out = response.headers_mut();
     out.insert(header::CACHE_CONTROL, HeaderValue::from_static(LOADER_CACHE));
@@ -72,7 +91,7 @@ pub(super) async fn frame(
         .filter(|host| from.own.is(host) || widget.allows(host))
         .ok_or(Refusal::OriginNotAllowed)?;
     let config = app.open_session.config(&widget, &assistant);
-    page(&app, &config, &host.to_string(), &ancestors(&widget, &from.own), &headers)
+    page(&app, &config, &host.to_string(), &ancestors(&widget, &from.own), &headers).await
 }
 
 /// `GET /chat/{widget}`
@@ -86,22 +105,42 @@ pub(super) async fn hosted(
         return Err(Refusal::NotFound("page").into());
     }
     let config = app.open_session.config(&widget, &assistant);
-    page(&app, &config, "", "'none'", &headers)
+    page(&app, &config, "", "'none'", &headers).await
 }
 
 impl Filled {
-    fn get(&self, text: String, content_type: &'static str) -> Arc<Asset> {
-        // No code panics while holding the lock.
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(asset) = kept.get(&text) {
+    async fn get(&self, text: String, content_type: &'static str) -> Arc<Asset> {
+        if let Some(asset) = self.kept().get(&text) {
             return asset.clone();
         }
-        if kept.len() >= FILLED_KEPT {
-            kept.clear();
+        let Ok(Ok(_turn)) = timeout(PATIENCE, self.compressing.acquire()).await else {
+            return Arc::new(plain(&text, content_type));
+        };
+        // Whoever had the turn before may have made this very one.
+        if let Some(asset) = self.kept().get(&text) {
+            return asset.clone();
         }
-        let asset = Arc::new(compress(&text, content_type));
-        kept.insert(text, asset.clone());
-        asset
+        let job = spawn_blocking(move || {
+            let asset = Arc::new(compress(&text, content_type));
+            (text, asset)
+        });
+        match job.await {
+            Ok((text, asset)) => {
+                let mut kept = self.kept();
+                if kept.len() >= FILLED_KEPT {
+                    kept.clear();
+                }
+                kept.insert(text, asset.clone());
+                asset
+            }
+            // The server is stopping.
+            Err(_) => Arc::new(plain("", content_type)),
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, HashMap<String, Arc<Asset>>> {
+        // No code panics while holding the lock.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -115,7 +154,7 @@ fn ancestors(widget: &Widget, own: &OwnOrigin) -> String {
     sources.join(" ")
 }
 
-fn page(
+async fn page(
     app: &App,
     config: &WidgetConfig,
     host: &str,
@@ -132,12 +171,24 @@ fn page(
     let policy =
         HeaderValue::from_str(&policy).map_err(|error| Refusal::Internal(Arc::new(error)))?;
     let text = fill::frame(&front_end.frame, config, host);
-    let mut response = respond(&app.filled.get(text, "text/html; charset=utf-8"), headers);
+    let asset = app.filled.get(text, "text/html; charset=utf-8").await;
+    let mut response = respond(&asset, headers);
     let out = response.headers_mut();
     out.insert(header::CONTENT_SECURITY_POLICY, policy);
     out.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=60"));
     allow_embedding(out);
     Ok(response)
+}
+
+/// As it is.
+fn plain(text: &str, content_type: &'static str) -> Asset {
+    Asset {
+        raw: Bytes::copy_from_slice(text.as_bytes()),
+        brotli: None,
+        gzip: None,
+        content_type,
+        etag: etag(text.as_bytes()),
+    }
 }
 
 /// Compressed once, for as long as the text stays: as hard as it can be.
@@ -149,10 +200,8 @@ fn compress(text: &str, content_type: &'static str) -> Asset {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     let gzip = gzip.write_all(text.as_bytes()).and_then(|()| gzip.finish()).ok();
     Asset {
-        raw: Bytes::copy_from_slice(text.as_bytes()),
         brotli: brotli_ok.then(|| brotli.into()),
         gzip: gzip.map(Bytes::from),
-        content_type,
-        etag: etag(text.as_bytes()),
+        ..plain(text, content_type)
     }
 }

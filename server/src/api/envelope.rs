@@ -5,6 +5,7 @@
 use super::cors;
 use super::error::{self, ApiError};
 use crate::app::App;
+use crate::services::Refusal;
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
@@ -99,6 +100,11 @@ impl Service<Request> for Enveloped {
                 None => cors::preflight(),
             };
             if let Some(ApiError(refusal)) = response.extensions_mut().remove::<ApiError>() {
+                response = error::render(&refusal, &id, response);
+            } else if response.status() == StatusCode::BAD_REQUEST {
+                // The router's own: a part of the address is no text, or comes twice.
+                let sentence = "the address cannot be read".into();
+                let refusal = Refusal::Invalid { field: None, sentence };
                 response = error::render(&refusal, &id, response);
             }
             let (status, took) = (response.status(), started.elapsed());

@@ -192,6 +192,11 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Json<T> {
 
 /// Reads a body, naming the field at fault.
 fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+    // A list of the right values would be taken for the fields, in an order nobody wrote down.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        let sentence = "the body is a list, and this address takes an object".into();
+        return Err(Refusal::Invalid { field: None, sentence });
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let field = error.path().to_string();

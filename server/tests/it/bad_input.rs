@@ -92,6 +92,7 @@ async fn a_bad_message_is_named_and_not_stored() {
             refused(400, "invalid_request", Some("text")),
         ),
         (json_body(nested.into_bytes()), refused(400, "invalid_request", None)),
+        (json_body(b"[\"a\",\"Hi\"]".to_vec()), refused(400, "invalid_request", None)),
         (json_body(vec![b'a'; 70_000]), refused(413, "too_large", None)),
         (
             json_body(b"{\"id\":\"a\",\"text\":\"Hi\"} junk".to_vec()),
@@ -163,6 +164,11 @@ async fn unknown_addresses_and_methods_are_said_so() {
         (Method::GET, "/embed/nope.js", refused(404, "not_found", None)),
         (Method::GET, "/embed/test", refused(404, "not_found", None)),
         (Method::GET, "/chat/test", refused(404, "not_found", None)),
+        // Not every store has texts with a NUL.
+        (Method::GET, "/embed/%00.js", refused(404, "not_found", None)),
+        (Method::GET, "/visitor/v1/widgets/%00", refused(404, "not_found", None)),
+        (Method::GET, "/visitor/v1/widgets/%ff", refused(400, "invalid_request", None)),
+        (Method::GET, "/frame/test?host=a&host=b", refused(400, "invalid_request", None)),
     ] {
         let request = client().request(method, server.url(path));
         assert_eq!(outcome(request).await, expected, "{path}");

@@ -94,6 +94,10 @@ impl ToSql for Value<'_> {
             Self::Null => Ok(IsNull::Yes),
             Self::Int(int) if *kind == Type::INT4 => i32::try_from(*int)?.to_sql(kind, out),
             Self::Int(int) => int.to_sql(kind, out),
+            // PostgreSQL has no NUL in a text: what is looked up with one is not there.
+            Self::Text(text) if text.contains('\0') => {
+                text.replace('\0', "\u{fffd}").to_sql(kind, out)
+            }
             Self::Text(text) => text.to_sql(kind, out),
             Self::Bytes(bytes) => bytes.to_sql(kind, out),
         }
