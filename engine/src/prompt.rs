@@ -20,21 +20,33 @@ const MAX_TAGS: usize = 200;
 /// [`ModelError::Prompt`] when it does not parse, exceeds a bound, or uses a filter on what it does
 /// not fit.
 pub fn render(template: &str, variables: &Variables) -> Result<String, ModelError> {
+    match parse(template)? {
+        None => Ok(template.to_owned()),
+        Some(parsed) => parsed.render(&variables.scope()).map_err(|error| fault(error.to_string())),
+    }
+}
+
+/// Whether a template can be read at all.
+///
+/// # Errors
+/// [`ModelError::Prompt`] when it does not parse or exceeds a bound.
+pub fn check(template: &str) -> Result<(), ModelError> {
+    parse(template).map(drop)
+}
+
+/// `None` for plain text, which most prompts are: it needs no parser.
+fn parse(template: &str) -> Result<Option<liquid::Template>, ModelError> {
     if template.len() > MAX_TEMPLATE {
         return Err(fault(format!("the template is longer than {MAX_TEMPLATE} bytes")));
     }
     if template.matches("{%").count() > MAX_TAGS {
         return Err(fault(format!("the template has more than {MAX_TAGS} tags")));
     }
-    // Most prompts are plain text: they need no parser.
     if !template.contains("{{") && !template.contains("{%") {
-        return Ok(template.to_owned());
+        return Ok(None);
     }
-    let parser = language().map_err(|error| fault(error.to_string()))?;
-    parser
-        .parse(template)
-        .and_then(|template| template.render(&variables.scope()))
-        .map_err(|error| fault(error.to_string()))
+    let parsed = language().and_then(|parser| parser.parse(template));
+    parsed.map(Some).map_err(|error| fault(error.to_string()))
 }
 
 fn fault(cause: String) -> ModelError {

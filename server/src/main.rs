@@ -45,10 +45,24 @@ async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "banter: {error}");
+            let _ = writeln!(std::io::stderr(), "banter: {}", with_causes(error.as_ref()));
             ExitCode::FAILURE
         }
     }
+}
+
+/// An error and what led to it, each said once.
+fn with_causes(error: &dyn Error) -> String {
+    let mut said = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let sentence = error.to_string();
+        if !said.contains(&sentence) {
+            said = format!("{said}: {sentence}");
+        }
+        cause = error.source();
+    }
+    said
 }
 
 async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {

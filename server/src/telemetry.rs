@@ -15,7 +15,8 @@ const GROUP_SIZES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0
 
 /// Starts logging to standard error.
 pub fn start_logging(settings: &Log) {
-    let filter = EnvFilter::try_new(&settings.filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    // Checked with the settings.
+    let filter = EnvFilter::new(&settings.filter);
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // Fails only when a logger is there already, as in tests that start several servers.
     let _ = match settings.format {

@@ -121,7 +121,8 @@ impl Redactor {
             }
             let plain = plain(name);
             let is_count = value.is_number() && COUNTS.iter().any(|count| plain.ends_with(count));
-            let clean = if is_secret(&plain) && !is_count && !is_empty(value) {
+            let is_named = plain == "value" && names_secret(entries);
+            let clean = if (is_secret(&plain) || is_named) && !is_count && !is_empty(value) {
                 MASK.into()
             } else {
                 self.value(value, depth + 1, budget)
@@ -148,6 +149,14 @@ impl Redactor {
         budget.bytes = budget.bytes.saturating_sub(clean.len());
         clean
     }
+}
+
+/// Whether this is a pair of a name and its value, and the name is a secret's.
+fn names_secret(entries: &Map<String, Value>) -> bool {
+    ["name", "key"]
+        .iter()
+        .filter_map(|field| entries.get(*field)?.as_str())
+        .any(|name| is_secret(&plain(name)))
 }
 
 /// A name as all its spellings are: `twilioAuthToken`, `twilio_auth_token`, `Twilio-Auth-Token`.
@@ -242,6 +251,10 @@ mod tests {
                 json!({"text": "How do I care for a fern?"}),
             ),
             (json!({"cost": 0.0123, "ok": true}), json!({"cost": 0.0123, "ok": true})),
+            (
+                json!([{"name": "apiKey", "value": "c"}, {"key": "city", "value": "Bern"}]),
+                json!([{"name": "apiKey", "value": MASK}, {"key": "city", "value": "Bern"}]),
+            ),
         ] {
             assert_eq!(redactor.json(&body), expected);
         }

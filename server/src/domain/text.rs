@@ -1,4 +1,4 @@
-//! What a visitor may say: the bounds of one message.
+//! What may be said: the bounds of a visitor's message, and what of an assistant's can be kept.
 
 /// Why a text is not a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,9 +29,21 @@ pub fn check(text: &str, max_chars: usize) -> Result<(), TextFault> {
     Ok(())
 }
 
+/// An assistant's words without what not every store takes: a NUL is shown as unknown.
+#[must_use]
+pub fn without_nul(text: String) -> String {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{TextFault, check};
+    use super::{TextFault, check, without_nul};
+
+    #[test]
+    fn an_assistants_nul_is_shown_as_unknown() {
+        assert_eq!(without_nul("a\0b".into()), "a\u{fffd}b");
+        assert_eq!(without_nul("ab".into()), "ab");
+    }
 
     #[test]
     fn the_bounds_of_a_message() {

@@ -5,12 +5,16 @@
 //! nothing, and a burst of deltas leaves in one write.
 
 use super::Refusal;
+use banter_shared::error::ErrorBody;
 use banter_shared::ids::MessageId;
 use banter_shared::message::Message;
 use banter_shared::stream::{Accepted, Cursor, StreamEvent};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
+
+/// When to ask again where nobody writes an answer that somebody should.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// The answer to one question.
 #[derive(Debug)]
@@ -102,6 +106,17 @@ impl Answer {
     /// There will be no answer.
     pub fn refuse(&self, refusal: Refusal) {
         self.update(|state| state.phase = Phase::Refused(refusal));
+    }
+
+    /// Whoever wrote it is gone without a word: it ends for whoever waits, unless it is over.
+    pub fn abandon(&self, end: ErrorBody) {
+        self.update(|state| match state.phase {
+            Phase::Starting => {
+                state.phase = Phase::Refused(Refusal::Unavailable { retry_after: RETRY_AFTER });
+            }
+            Phase::Writing => state.phase = Phase::Ended(StreamEvent::Error(end)),
+            Phase::Ended(_) | Phase::Refused(_) => {}
+        });
     }
 
     /// More text.

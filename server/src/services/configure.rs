@@ -72,5 +72,5 @@ pub async fn configure(
             now: clock.now_ms(),
         })
         .await?;
-    Ok((seeded == Seeded::First).then_some(key))
+    Ok((seeded == Seeded::Key).then_some(key))
 }

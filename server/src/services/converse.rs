@@ -184,6 +184,7 @@ impl Converse {
     /// phase that somebody waiting for it can act on.
     async fn ask(&self, answer: &Arc<Answer>, question: Question, request_id: &str) {
         let session = question.session.clone();
+        let _present = Present { live: &self.live, session: &session, answer, request_id };
         loop {
             let question = Question { now: self.clock.now_ms(), ..question.clone() };
             match self.store.append_question(question).await {
@@ -209,7 +210,22 @@ impl Converse {
             }
             break;
         }
-        self.live.leave(&session, answer);
+    }
+}
+
+/// An answer's place among the live ones while its task runs. However that ends, were it by a panic,
+/// the place is free again and nobody waits for an answer that will not come.
+struct Present<'a> {
+    live: &'a LiveAnswers,
+    session: &'a SessionId,
+    answer: &'a Arc<Answer>,
+    request_id: &'a str,
+}
+
+impl Drop for Present<'_> {
+    fn drop(&mut self) {
+        self.answer.abandon(interrupted(self.request_id));
+        self.live.leave(self.session, self.answer);
     }
 }
 

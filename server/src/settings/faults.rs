@@ -7,15 +7,20 @@ use crate::domain::origin::Origin;
 use crate::domain::webhook_auth::Verifier;
 use crate::domain::webhook_url::AllowedHosts;
 use banter_engine::assistant::ModelChoice;
+use banter_engine::prompt;
 use banter_shared::ids::is_valid_id;
 use banter_shared::owner::export::ExportFormat;
 use figment::error::{Actual, Kind};
 use secrecy::{ExposeSecret as _, SecretString};
+use tracing_subscriber::EnvFilter;
 
 /// Every reason not to start, empty when there is none.
 pub(super) fn faults(settings: &Settings) -> Vec<String> {
     let mut faults = Vec::new();
     server(settings, &mut faults);
+    if let Err(error) = EnvFilter::try_new(&settings.log.filter) {
+        faults.push(format!("log.filter is no tracing filter: {error}"));
+    }
     limits(settings, &mut faults);
     webhooks(settings, &mut faults);
     connections(settings, &mut faults);
@@ -218,10 +223,14 @@ fn connections(settings: &Settings, faults: &mut Vec<String>) {
     for (name, connection) in &settings.engine.connections {
         let setting = format!("engine.connections.{name}");
         connection_fault(&setting, &connection.base_url, &connection.api_key, faults);
+        let c = connection;
+        waits_fault(&setting, [c.connect_seconds, c.first_byte_seconds, c.idle_seconds], faults);
     }
     for (name, connection) in &settings.vapi.connections {
         let setting = format!("vapi.connections.{name}");
         connection_fault(&setting, &connection.base_url, &connection.api_key, faults);
+        let c = connection;
+        waits_fault(&setting, [c.connect_seconds, c.first_byte_seconds, c.idle_seconds], faults);
         if connection.api_key.expose_secret().trim().is_empty() {
             faults.push(format!(
                 "{setting}.api_key is empty: Vapi answers nobody without its private key"
@@ -247,6 +256,24 @@ fn connection_fault(setting: &str, base_url: &str, key: &SecretString, faults: &
     }
 }
 
+/// What is wrong with how long a connection waits: to connect, for the first byte, for the next.
+fn waits_fault(setting: &str, waits: [u64; 3], faults: &mut Vec<String>) {
+    for (name, seconds) in
+        ["connect_seconds", "first_byte_seconds", "idle_seconds"].iter().zip(waits)
+    {
+        if !(1..=3600).contains(&seconds) {
+            faults.push(format!("{setting}.{name} = {seconds} is not from 1 to 3600"));
+        }
+    }
+}
+
+/// What is wrong with an assistant's templates: what cannot be read would fail every visitor.
+fn template_fault(setting: &str, template: Option<&str>, faults: &mut Vec<String>) {
+    if let Some(Err(error)) = template.map(prompt::check) {
+        faults.push(format!("{setting} is no Liquid template: {error}"));
+    }
+}
+
 fn assistants(settings: &Settings, faults: &mut Vec<String>) {
     for (name, assistant) in &settings.assistants {
         let assistant = match assistant {
@@ -256,6 +283,10 @@ fn assistants(settings: &Settings, faults: &mut Vec<String>) {
                 continue;
             }
         };
+        let setting = format!("assistants.{name}");
+        template_fault(&format!("{setting}.system_prompt"), Some(&assistant.system_prompt), faults);
+        let first = assistant.first_message.as_deref();
+        template_fault(&format!("{setting}.first_message"), first, faults);
         match &assistant.model {
             ModelChoice::Builtin { knowledge } => {
                 if knowledge != "demo" && !settings.engine.knowledge.contains_key(knowledge) {
@@ -283,6 +314,8 @@ fn vapi_assistant(
             assistant.connection
         ));
     }
+    let first = assistant.first_message.as_deref();
+    template_fault(&format!("assistants.{name}.first_message"), first, faults);
     let is_empty = |id: &String| id.trim().is_empty();
     if assistant.assistant_id.is_some() == assistant.definition.is_some()
         || assistant.assistant_id.as_ref().is_some_and(is_empty)

@@ -33,6 +33,7 @@ use assistants::Assistants;
 use async_trait::async_trait;
 use tokio::sync::broadcast;
 
+pub(in crate::store) use logs::lower;
 pub(in crate::store) use values::{Row, Value, args};
 
 /// Which database understands the statement.

@@ -35,15 +35,15 @@ pub struct NewOrganization {
     pub webhook_path_is_set: bool,
     /// The id of its first API key.
     pub key_id: String,
-    /// The digest of its first API key.
+    /// The digest of its API key, if it has none.
     pub key_digest: String,
 }
 
-/// Whether [`WidgetRepository::declare`] found an organization.
+/// Whether [`WidgetRepository::declare`] found a key that opens the owner API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seeded {
-    /// It made the first one.
-    First,
+    /// It stored the new one: there was none, or none any more.
+    Key,
     /// There was one.
     Before,
 }

@@ -80,6 +80,21 @@ async fn a_revoked_key_opens_nothing_from_then_on() {
 }
 
 #[tokio::test]
+async fn who_revokes_the_last_key_gets_another_at_the_next_start() {
+    let server = Server::start().await;
+    let before = server.owner_key.clone();
+    let (_, list) = server.first_owner().get("/keys").await;
+    let path = format!("/keys/{}", list["items"][0]["id"].as_str().unwrap());
+    assert_eq!(server.first_owner().delete(&path).await.0, StatusCode::NO_CONTENT);
+    assert_eq!(server.first_owner().get("/keys").await.0, StatusCode::UNAUTHORIZED);
+    let server = server.again().await;
+    assert_ne!(server.owner_key, before);
+    assert_eq!(server.first_owner().get("/keys").await.0, StatusCode::OK);
+    let server = server.again().await;
+    assert_eq!(server.first_owner().get("/keys").await.0, StatusCode::OK, "made once");
+}
+
+#[tokio::test]
 async fn the_last_use_is_known_to_the_minute() {
     let server = Server::start().await;
     let first = server.first_owner();

@@ -78,7 +78,12 @@ async fn every_filter_lets_through_what_it_says() {
             ..Seed::of("c", "autumn", "zeta")
         },
         Seed { created_at: T0 + 3000, status: "active", widget: "off", ..Seed::new("d") },
-        Seed { created_at: T0 + 4000, provider: "vapi", said: Vec::new(), ..Seed::new("e") },
+        Seed {
+            created_at: T0 + 4000,
+            provider: "vapi",
+            said: vec!["ΟΔΟΣΤΡΩΜΑ".into()],
+            ..Seed::new("e")
+        },
     ]);
     for (query, ids) in [
         ("", "edcba"),
@@ -103,6 +108,8 @@ async fn every_filter_lets_through_what_it_says() {
         ("q=50%25%20of", "a"),
         ("q=0_%20of", ""),
         ("q=%25", "a"),
+        // A sigma is written otherwise at the end of a word.
+        ("q=%CE%9F%CE%94%CE%9F%CE%A3", "e"),
         ("status=ended&billed=false&provider=engine", "ca"),
     ] {
         let query = query.replace("T0+2000", &(T0 + 2000).to_string());

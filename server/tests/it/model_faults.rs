@@ -4,6 +4,7 @@
 use crate::support::Server;
 use crate::support::model::{Script, words};
 use banter_shared::message::MessageStatus;
+use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 #[tokio::test]
@@ -39,6 +40,34 @@ async fn every_fault_ends_the_stream_with_its_code() {
         assert!(!seen.contains("canary") && !seen.contains("org-secret"), "{seen}");
     }
     server.quiet().await;
+}
+
+#[tokio::test]
+async fn what_no_text_may_hold_is_shown_as_unknown() {
+    let server = Server::start().await;
+    server.model.will(Script::Say(vec!["Hi \0".into(), " there".into()]));
+    let chat = server.visitor();
+    let chat = chat.open().await;
+    assert_eq!(chat.say("q1", "Hi").await.text().await, "Hi \u{fffd} there");
+    let kept = &chat.history().await.messages[2];
+    assert_eq!((kept.text.as_str(), kept.status), ("Hi \u{fffd} there", MessageStatus::Complete));
+}
+
+#[tokio::test]
+async fn one_question_is_not_asked_for_ever() {
+    let server = Server::start().await;
+    let visitor = server.visitor();
+    let chat = visitor.open().await;
+    for _ in 0..20 {
+        server.model.will(Script::Fail(400, "no".into()));
+        chat.retry("q1", "Hi").await.fails().await;
+        server.clock.advance(4_000);
+    }
+    let again = json!({"id": "q1", "text": "Hi", "retry": true});
+    let response = chat.message(&again).send().await.unwrap();
+    let error: Value = response.json().await.unwrap();
+    assert_eq!(error["code"], "session_full", "{error}");
+    assert_eq!(server.model.calls(), 20);
 }
 
 #[tokio::test]

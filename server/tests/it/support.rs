@@ -119,7 +119,7 @@ impl Server {
         self.stop();
         self.app.drain(Duration::from_secs(5)).await;
         let again = Self::run(self.settings, self.data, self.clock, self.model).await;
-        Self { owner_key: self.owner_key, ..again }
+        if again.owner_key.is_empty() { Self { owner_key: self.owner_key, ..again } } else { again }
     }
 
     async fn run(settings: Settings, data: TempDir, clock: Arc<ManualClock>, model: Model) -> Self {

@@ -1,6 +1,7 @@
 //! Every byte once, nobody left waiting, nothing shown too early.
 
 use super::{Answer, Refusal};
+use banter_shared::error::ErrorBody;
 use banter_shared::stream::{Cursor, StreamEvent};
 use futures_util::FutureExt as _;
 use proptest::prelude::*;
@@ -62,6 +63,36 @@ proptest! {
         let rest = reader.poll().and_then(|step| step.delta).map(|(_, text)| text);
         prop_assert_eq!(&text[from..], rest.unwrap_or_default());
     }
+}
+
+#[tokio::test]
+async fn who_waits_for_an_abandoned_answer_is_told() {
+    let error = ErrorBody {
+        code: "answer_interrupted".into(),
+        message: "The answer was interrupted.".into(),
+        field: None,
+        retryable: true,
+        request_id: "r".into(),
+    };
+    let starting = Arc::new(Answer::starting("q".into(), "Hi".into()));
+    starting.abandon(error.clone());
+    assert!(matches!(starting.read(None).await, Err(Refusal::Unavailable { .. })));
+
+    let writing = Arc::new(Answer::starting("q".into(), "Hi".into()));
+    writing.accept();
+    writing.push("Hel");
+    let mut reader = writing.read(None).await.unwrap();
+    writing.abandon(error.clone());
+    let step = reader.poll().unwrap();
+    assert_eq!(step.end, Some(StreamEvent::Error(error.clone())));
+
+    // One that is over stays as it ended.
+    let over = Arc::new(Answer::starting("q".into(), "Hi".into()));
+    over.accept();
+    over.end(StreamEvent::Error(ErrorBody { code: "other".into(), ..error.clone() }));
+    over.abandon(error);
+    let step = over.read(None).await.unwrap().poll().unwrap();
+    assert!(matches!(step.end, Some(StreamEvent::Error(end)) if end.code == "other"));
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 use super::{Converse, interrupted};
 use crate::domain::session::Happening;
+use crate::domain::text;
 use crate::providers::{Ask, Delta, ModelError, Opening};
 use crate::services::answer::Answer;
 use crate::store::{AnswerEnd, AnswerKey, AnswerOrder, Durable};
@@ -232,7 +233,7 @@ impl Converse {
                         metrics::histogram!("banter_first_token_seconds")
                             .record(asked.elapsed().as_secs_f64());
                     }
-                    answer.push(&text);
+                    answer.push(&text::without_nul(text));
                     let every = if is_followed { FOLLOWED_EVERY } else { self.checkpoint_every };
                     is_stored = stored_at.elapsed() >= every;
                     if is_stored {

@@ -225,10 +225,16 @@ impl<'a> Query<'a> {
     }
 }
 
+/// Small letters, each by itself: a word's end decides nothing, or `ΟΔΟΣ` would not be found inside a
+/// longer word.
+pub(in crate::store) fn lower(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).collect()
+}
+
 /// A pattern of `LIKE` for lower-case texts that contain this one.
 fn like(text: &str) -> String {
     let mut pattern = "%".to_owned();
-    for c in text.to_lowercase().chars() {
+    for c in lower(text).chars() {
         if matches!(c, '%' | '_' | '\\') {
             pattern.push('\\');
         }

@@ -19,6 +19,9 @@ use banter_shared::message::{MessageStatus, Role, answer_id};
 use serde_json::json;
 use std::sync::{Arc, LazyLock};
 
+/// How often one question is asked at most. Every attempt may cost its owner money.
+const MAX_ATTEMPTS: u32 = 20;
+
 /// A session that takes a question: everything the decision needs.
 struct Asked {
     session: SessionRecord,
@@ -73,6 +76,9 @@ pub(super) fn append(
                 return Ok(Appended::Elsewhere { answer, asked_at });
             }
             Repeat::Resume => return Ok(Appended::Existing { answer, asked_at }),
+            Repeat::Retry if answer.attempt >= MAX_ATTEMPTS && !orphaned => {
+                return Ok(Appended::Full);
+            }
             Repeat::Retry => {}
         }
         if asked.session.end_at(question.now).is_some() {

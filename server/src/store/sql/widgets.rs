@@ -59,7 +59,7 @@ impl WidgetRepository for SqlStore {
 
 fn declare(tx: &mut dyn Transaction, declaration: &Declaration) -> Result<Seeded> {
     let (new, now) = (&declaration.organization, declaration.now);
-    let made = tx.execute(
+    tx.execute(
         "INSERT INTO organizations (id, name, created_at) VALUES ($1, $2, $3)
          ON CONFLICT DO NOTHING",
         args![ORGANIZATION, &new.name, now],
@@ -69,7 +69,13 @@ fn declare(tx: &mut dyn Transaction, declaration: &Declaration) -> Result<Seeded
          WHERE id = $1 AND (webhook_path IS NULL OR $3 = 1)",
         args![ORGANIZATION, &new.webhook_path, i64::from(new.webhook_path_is_set)],
     )?;
-    if made > 0 {
+    // Whoever revoked the last key would be locked out for good; starting the server is the owner's.
+    let key = tx.first(
+        "SELECT 1 FROM api_keys
+         WHERE organization_id = $1 AND account_id IS NULL AND revoked_at IS NULL",
+        args![ORGANIZATION],
+    )?;
+    if key.is_none() {
         tx.execute(
             "INSERT INTO api_keys (digest, organization_id, created_at, id, name)
              VALUES ($1, $2, $3, $4, 'first')",
@@ -102,7 +108,7 @@ fn declare(tx: &mut dyn Transaction, declaration: &Declaration) -> Result<Seeded
     for (widget, webhook_path) in &declaration.widgets {
         declare_widget(tx, widget, webhook_path)?;
     }
-    Ok(if made > 0 { Seeded::First } else { Seeded::Before })
+    Ok(if key.is_none() { Seeded::Key } else { Seeded::Before })
 }
 
 fn declare_widget(tx: &mut dyn Transaction, widget: &Widget, webhook_path: &str) -> Result<()> {

@@ -1,7 +1,7 @@
 //! Opening connections, and bringing a database's schema up to date.
 
 use super::super::migrations::MIGRATIONS;
-use super::super::sql::Dialect;
+use super::super::sql::{Dialect, lower};
 use super::super::{Result, StoreError};
 use rusqlite::config::DbConfig;
 use rusqlite::functions::FunctionFlags;
@@ -58,7 +58,7 @@ fn configure(connection: &Connection) -> Result<()> {
 fn lower_every_letter(connection: &Connection) -> Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
     connection.create_scalar_function("lower", 1, flags, |context| {
-        Ok(context.get::<Option<String>>(0)?.map(|text| text.to_lowercase()))
+        Ok(context.get::<Option<String>>(0)?.map(|text| lower(&text)))
     })?;
     Ok(())
 }
