@@ -54,6 +54,28 @@ async fn what_no_text_may_hold_is_shown_as_unknown() {
 }
 
 #[tokio::test]
+async fn an_answer_that_could_not_be_stored_is_stored_later() {
+    let server = Server::start().await;
+    server.model.will(Script::Hold(words("Worth keeping.")));
+    let visitor = server.visitor();
+    let chat = visitor.open().await;
+    let stream = chat.say("q1", "Hi").await;
+    server.sql("ALTER TABLE messages RENAME TO hidden;");
+    server.model.release(2);
+    let (_, error) = stream.fails().await;
+    assert_eq!((error.code.as_str(), error.retryable), ("answer_interrupted", true));
+    server.sql("ALTER TABLE hidden RENAME TO messages;");
+    let kept = async {
+        while chat.history().await.messages[2].status != MessageStatus::Complete {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), kept).await.unwrap();
+    assert_eq!(chat.say("q1", "Hi").await.text().await, "Worth keeping.");
+    assert_eq!(server.model.calls(), 1);
+}
+
+#[tokio::test]
 async fn one_question_is_not_asked_for_ever() {
     let server = Server::start().await;
     let visitor = server.visitor();

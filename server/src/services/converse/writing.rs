@@ -13,10 +13,18 @@ use banter_shared::message::{Message, MessageStatus, Role, Source};
 use banter_shared::stream::StreamEvent;
 use futures_util::StreamExt as _;
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 /// How often an answer is stored that somebody on another server reads along.
 const FOLLOWED_EVERY: Duration = Duration::from_millis(100);
+
+/// When to try again to store how an answer ended.
+const STORE_AGAIN_AFTER: [Duration; 4] = [
+    Duration::from_secs(1),
+    Duration::from_secs(5),
+    Duration::from_secs(30),
+    Duration::from_secs(300),
+];
 
 /// Why the writing stopped.
 enum Stop {
@@ -125,12 +133,30 @@ impl Converse {
                 error: None,
             }),
             (Ok(true), Some(error)) => StreamEvent::Error(error),
-            (Err(cause), _) => {
+            (Err(cause), error) => {
                 tracing::error!(session = %session, request_id, error = &cause as &dyn std::error::Error, "an answer was not stored");
+                let (id, attempt) = (order.answer_id, order.attempt);
+                let key = AnswerKey { session: session.clone(), id, attempt };
+                let (now, text) = (self.clock.now_ms(), answer.text());
+                self.store_later(key, AnswerEnd { now, status, text, sources, error });
                 StreamEvent::Error(interrupted(request_id))
             }
         };
         answer.end(last);
+    }
+
+    /// Stores what could not be stored: a log shall not say for ever that an answer is being written.
+    /// Whoever asks again meanwhile has a later attempt, and this one does nothing.
+    fn store_later(&self, key: AnswerKey, end: AnswerEnd) {
+        let store = self.store.clone();
+        self.tasks.background(async move {
+            for pause in STORE_AGAIN_AFTER {
+                sleep(pause).await;
+                if store.finish_answer(key.clone(), end.clone()).await.is_ok() {
+                    return;
+                }
+            }
+        });
     }
 
     /// Asks the provider; once more, in a new session, where it has lost the one there was.
