@@ -21,15 +21,14 @@ impl Surrogates {
     /// first one that an earlier text had; a first half is held back for the next text.
     pub fn mend(&mut self, json: &str) -> Option<String> {
         let mut mended = String::new();
-        let mut rest = json;
-        let mut done = 0;
-        while let Some(at) = rest.find('\\') {
-            let here = json.len() - rest.len() + at;
-            let escape = &json[here..];
-            let (kind, len) = kind(escape);
+        let (mut seen, mut done) = (0, 0);
+        while let Some(at) = json[seen..].find('\\') {
+            let here = seen + at;
+            let (kind, len) = kind(&json[here..]);
+            seen = here + len;
             if matches!(kind, Kind::High(_) | Kind::Low(_)) {
                 mended.push_str(&json[done..here]);
-                done = here + len;
+                done = seen;
             }
             match kind {
                 Kind::High(digits) => {
@@ -48,7 +47,6 @@ impl Surrogates {
                 },
                 Kind::Whole => {}
             }
-            rest = &json[here + len..];
         }
         (done > 0).then(|| mended + &json[done..])
     }
@@ -66,16 +64,7 @@ enum Kind {
 /// What the escape is that `text` begins with, and how long.
 fn kind(text: &str) -> (Kind, usize) {
     let bytes = text.as_bytes();
-    let whole = |len: usize| {
-        (
-            Kind::Whole,
-            (0..=len.min(text.len()))
-                .rev()
-                .find(|at| text.is_char_boundary(*at))
-                .unwrap_or(1)
-                .max(1),
-        )
-    };
+    let whole = |len| (Kind::Whole, text.floor_char_boundary(len));
     let Some((digits, unit)) = unit(bytes) else { return whole(2) };
     match unit {
         0xd800..=0xdbff => match unit_after(bytes) {

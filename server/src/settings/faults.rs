@@ -1,7 +1,7 @@
 //! Which settings are refused: those that cannot be read, said without their values, and those that
 //! can, each with the reason and the way out.
 
-use super::Settings;
+use super::{Connection, Settings, VapiConnection};
 use crate::domain::assistant::{Assistant, VapiAssistant};
 use crate::domain::origin::Origin;
 use crate::domain::webhook_auth::Verifier;
@@ -223,14 +223,14 @@ fn connections(settings: &Settings, faults: &mut Vec<String>) {
     for (name, connection) in &settings.engine.connections {
         let setting = format!("engine.connections.{name}");
         connection_fault(&setting, &connection.base_url, &connection.api_key, faults);
-        let c = connection;
-        waits_fault(&setting, [c.connect_seconds, c.first_byte_seconds, c.idle_seconds], faults);
+        let Connection { connect_seconds, first_byte_seconds, idle_seconds, .. } = connection;
+        waits_fault(&setting, [*connect_seconds, *first_byte_seconds, *idle_seconds], faults);
     }
     for (name, connection) in &settings.vapi.connections {
         let setting = format!("vapi.connections.{name}");
         connection_fault(&setting, &connection.base_url, &connection.api_key, faults);
-        let c = connection;
-        waits_fault(&setting, [c.connect_seconds, c.first_byte_seconds, c.idle_seconds], faults);
+        let VapiConnection { connect_seconds, first_byte_seconds, idle_seconds, .. } = connection;
+        waits_fault(&setting, [*connect_seconds, *first_byte_seconds, *idle_seconds], faults);
         if connection.api_key.expose_secret().trim().is_empty() {
             faults.push(format!(
                 "{setting}.api_key is empty: Vapi answers nobody without its private key"
