@@ -2,7 +2,8 @@
 //!
 //! Rules of every implementation:
 //!
-//! 1. **Accepted means durable**: a write that returned `Ok` survives `kill -9` the next instant.
+//! 1. **Accepted means durable**: a write that returned `Ok` survives a power failure the next instant;
+//!    what [`Durable`] was waited for survives `kill -9`, and is on its way to the disk.
 //! 2. Lookups return `Option`: "not found" is a value, broken is an error.
 //! 3. A write that depends on what is stored decides inside its transaction, never before it.
 //! 4. Time is passed in.
@@ -80,12 +81,12 @@ impl StoreError {
 /// The result of every operation.
 pub type Result<T> = std::result::Result<T, StoreError>;
 
-/// Resolves when what was decided is on the disk, or has come to nothing. Until then nobody outside
+/// Resolves when what was decided survives `kill -9`, or has come to nothing. Until then nobody outside
 /// may learn of it.
 pub struct Durable(pub(in crate::store) BoxFuture<'static, Result<()>>);
 
 impl Durable {
-    /// Waits for the disk.
+    /// Waits for the commit.
     ///
     /// # Errors
     /// The store's failure; nothing was stored then.

@@ -16,11 +16,13 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum StreamEvent {
-    /// The visitor's message is stored; here is which answer follows and from where.
+    /// The visitor's message is stored and on its way to the disk; here is which answer follows and
+    /// from where.
     Accepted(Accepted),
     /// More text.
     Delta(String),
-    /// The answer is complete and stored; `text` is left empty, the reader has it.
+    /// The answer is complete; it and the message are on the disk. `text` is left empty, the reader has
+    /// it.
     Done(Message),
     /// The answer ends here without being complete.
     Error(ErrorBody),

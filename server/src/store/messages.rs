@@ -14,7 +14,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub enum Appended {
     /// The question is stored, or will be in a moment, and its answer is waiting to be written: the
-    /// assistant may be asked meanwhile, the visitor may not be told before it is durable.
+    /// assistant may be asked meanwhile, the visitor may not be told before it is [`Durable`].
     Write(Box<AnswerOrder>, Durable),
     /// The question was stored before; here is its answer as far as it came.
     Existing {

@@ -143,7 +143,7 @@ impl SqlStore {
     }
 
     /// Runs `work` in a transaction and returns its result as soon as it is known: SQLite may still
-    /// be flushing it. PostgreSQL is asked to commit first, because there a transaction can lose a
+    /// be storing it. PostgreSQL is asked to commit first, because there a transaction can lose a
     /// race until it has.
     async fn decide<T: Send + 'static>(
         &self,

@@ -1,11 +1,12 @@
 //! SQLite, the default database: one file, WAL, one writer that commits in groups, a few readers.
 //!
-//! `synchronous = FULL`: every commit reaches the disk before it is acknowledged. Group commit pays
-//! for that: under load many messages share one flush. rusqlite instead of sqlx because its calls
-//! run on the writer's own thread without a task hop per statement; a stored message is part of
-//! every visitor's wait.
+//! Every commit is flushed to the disk at once, and a write is acknowledged after that; only a
+//! question is told as stored when it is committed (`log`). Group commit pays for flushing: under load
+//! many messages share one. rusqlite instead of sqlx because its calls run on the writer's own thread
+//! without a task hop per statement; a stored message is part of every visitor's wait.
 
 mod connection;
+mod log;
 mod reader;
 mod statements;
 mod transaction;
@@ -35,7 +36,8 @@ impl Sqlite {
     pub(super) fn open(file: &Path) -> Result<Self> {
         let mut connection = connection::open_writer(file)?;
         connection::migrate(&mut connection)?;
-        Ok(Self { writer: Writer::start(connection)?, readers: Readers::start(file)? })
+        let writer = Writer::start(connection, log::open(file)?)?;
+        Ok(Self { writer, readers: Readers::start(file)? })
     }
 
     /// See `SqlStore::write`.

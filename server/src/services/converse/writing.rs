@@ -54,9 +54,9 @@ impl Stop {
 }
 
 impl Converse {
-    /// Has `answer` written and stored. The assistant is asked while the question is on its way to the
-    /// disk; the readers learn of either's beginning, and of the answer's end, only when that is
-    /// durable.
+    /// Has `answer` written and stored. The assistant is asked while the question is being committed;
+    /// the readers learn of either's beginning when it is, and of the answer's end when that, and with
+    /// it the question, is on the disk.
     pub(super) async fn write(
         &self,
         session: &SessionId,

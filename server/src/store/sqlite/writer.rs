@@ -1,6 +1,7 @@
 //! The one writer: takes write operations from everywhere, commits those that wait together in one
-//! transaction, and acknowledges each only after the commit. What an operation decides is told at
-//! once, so that whoever asked can prepare what follows while the disk is busy.
+//! transaction, and has one flush bring them to the disk. Whoever asked for an operation can be told
+//! three things: what it decided, at once, to prepare what follows; that it is committed, which
+//! survives this process; that it is on the disk, which survives a power failure.
 //!
 //! One that fails takes nothing else with it. That hardly ever happens, so a savepoint around each
 //! would be for nothing nearly always: when one has failed after it wrote, the whole group is undone
@@ -9,6 +10,7 @@
 
 use super::super::sql::Transaction;
 use super::super::{Durable, NOTICES, Notice, Result, StoreError};
+use super::log::{Flush, Log};
 use super::statements::Statements;
 use super::transaction::SqliteTransaction;
 use rusqlite::{Connection, ErrorCode, ffi};
@@ -32,11 +34,17 @@ pub(in crate::store) enum Haste {
     Soon,
 }
 
-/// How long after a commit there is reason to think that others want to write too.
-const BUSY: Duration = Duration::from_millis(2);
+/// How far a write has to have come before it is told as done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// It survives this process.
+    Committed,
+    /// It survives a power failure.
+    Flushed,
+}
 
-/// Whether a commit held.
-type Committed = std::result::Result<(), ErrorCode>;
+/// Whether it held.
+type Outcome = std::result::Result<(), ErrorCode>;
 
 /// What was asked of the writer.
 trait Operation: Send {
@@ -46,17 +54,20 @@ trait Operation: Send {
     fn run(&mut self, statements: &mut Statements<'_>) -> bool;
     /// Runs one that held once more, after it was undone.
     fn repeat(&mut self, statements: &mut Statements<'_>) -> Result<()>;
-    /// Tells what became of the commit.
-    fn end(self: Box<Self>, committed: Committed, told: &broadcast::Sender<Notice>);
+    /// How far it has to have come.
+    fn wanted(&self) -> Stage;
+    /// Tells what became of it.
+    fn end(self: Box<Self>, outcome: Outcome, told: &broadcast::Sender<Notice>);
 }
 
 struct Submitted<T, W> {
     work: W,
     haste: Haste,
+    wanted: Stage,
     /// Until it is told.
     decided: Option<oneshot::Sender<Result<T>>>,
-    durable: oneshot::Sender<Committed>,
-    /// What to tell once it is committed.
+    done: oneshot::Sender<Outcome>,
+    /// What to tell once it is done.
     notices: Vec<Notice>,
 }
 
@@ -92,14 +103,18 @@ where
         self.work(statements).map(drop)
     }
 
-    fn end(self: Box<Self>, committed: Committed, told: &broadcast::Sender<Notice>) {
-        if committed.is_ok() {
+    fn wanted(&self) -> Stage {
+        self.wanted
+    }
+
+    fn end(self: Box<Self>, outcome: Outcome, told: &broadcast::Sender<Notice>) {
+        if outcome.is_ok() {
             for notice in self.notices {
                 // Nobody listens: nobody needs to know.
                 let _ = told.send(notice);
             }
         }
-        let _ = self.durable.send(committed);
+        let _ = self.done.send(outcome);
     }
 }
 
@@ -111,18 +126,23 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread that owns `connection` from now on.
-    pub(super) fn start(connection: Connection) -> Result<Self> {
-        Self::lingering(connection, LINGER)
+    /// Starts the thread that owns `connection` from now on, whose log is `log`.
+    pub(super) fn start(connection: Connection, log: impl Flush + 'static) -> Result<Self> {
+        Self::lingering(connection, Box::new(log), LINGER)
     }
 
-    fn lingering(connection: Connection, linger: Duration) -> Result<Self> {
+    fn lingering(
+        mut connection: Connection,
+        log: Box<dyn Flush>,
+        linger: Duration,
+    ) -> Result<Self> {
+        let log = Log::new(&mut connection, log)?;
         let (operations, inbox) = channel();
         let told = broadcast::Sender::new(NOTICES);
         let telling = told.clone();
         std::thread::Builder::new()
             .name("sqlite-writer".into())
-            .spawn(move || run(&connection, &inbox, linger, &telling))
+            .spawn(move || run(&connection, log, &inbox, linger, &telling))
             .map_err(|error| StoreError::Unopened(error.to_string()))?;
         Ok(Self { operations, told })
     }
@@ -138,41 +158,43 @@ impl Writer {
         haste: Haste,
         work: impl Fn(&mut dyn Transaction) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let (decided, committed) = self.submit(haste, work)?;
+        let (decided, done) = self.submit(haste, Stage::Flushed, work)?;
         // First, so that whoever waits is woken once; what was decided is there by then.
-        let committed = committed.await;
+        let done = done.await;
         let value = decided.await.map_err(|_| StoreError::Closed)??;
-        durable(committed)?;
+        held(done)?;
         Ok(value)
     }
 
-    /// Runs `work` in a transaction; returns its result at once, and when that is on the disk.
+    /// Runs `work` in a transaction; returns its result at once, and when that is committed. It is on
+    /// its way to the disk then, ahead of all that is written later.
     pub(super) async fn decide<T: Send + 'static>(
         &self,
         work: impl Fn(&mut dyn Transaction) -> Result<T> + Send + 'static,
     ) -> Result<(T, Durable)> {
-        let (decided, committed) = self.submit(Haste::Now, work)?;
+        let (decided, done) = self.submit(Haste::Now, Stage::Committed, work)?;
         let value = decided.await.map_err(|_| StoreError::Closed)??;
-        Ok((value, Durable(Box::pin(async move { durable(committed.await) }))))
+        Ok((value, Durable(Box::pin(async move { held(done.await) }))))
     }
 
     fn submit<T: Send + 'static>(
         &self,
         haste: Haste,
+        wanted: Stage,
         work: impl Fn(&mut dyn Transaction) -> Result<T> + Send + 'static,
-    ) -> Result<(oneshot::Receiver<Result<T>>, oneshot::Receiver<Committed>)> {
+    ) -> Result<(oneshot::Receiver<Result<T>>, oneshot::Receiver<Outcome>)> {
         let (decided, decision) = oneshot::channel();
-        let (durable, committed) = oneshot::channel();
+        let (done, outcome) = oneshot::channel();
         let (decided, notices) = (Some(decided), Vec::new());
-        let submitted = Submitted { work, haste, decided, durable, notices };
+        let submitted = Submitted { work, haste, wanted, decided, done, notices };
         self.operations.send(Box::new(submitted)).map_err(|_| StoreError::Closed)?;
-        Ok((decision, committed))
+        Ok((decision, outcome))
     }
 }
 
-/// What became of a commit, for whoever waited for it.
-fn durable(committed: std::result::Result<Committed, oneshot::error::RecvError>) -> Result<()> {
-    committed.map_err(|_| StoreError::Closed)?.map_err(|code| failure(code, "the commit failed"))
+/// What became of a write, for whoever waited for it.
+fn held(done: std::result::Result<Outcome, oneshot::error::RecvError>) -> Result<()> {
+    done.map_err(|_| StoreError::Closed)?.map_err(|code| failure(code, "the write failed"))
 }
 
 fn failure(code: ErrorCode, what: &str) -> StoreError {
@@ -182,29 +204,35 @@ fn failure(code: ErrorCode, what: &str) -> StoreError {
 
 fn run(
     connection: &Connection,
+    mut log: Log,
     inbox: &Receiver<Box<dyn Operation>>,
     linger: Duration,
     told: &broadcast::Sender<Notice>,
 ) {
     let mut statements = Statements::new(connection);
-    let mut committed_at = Instant::now();
     while let Ok(first) = inbox.recv() {
         let mut group = Vec::new();
-        let company = Company { inbox, linger, is_busy: committed_at.elapsed() < BUSY };
-        let committed = commit_group(&mut statements, first, &company, &mut group);
+        let committed =
+            commit_group(&mut statements, first, &Company { inbox, linger }, &mut group);
         if let Err(error) = &committed {
             tracing::error!(%error, "a group of writes was not committed");
             // Fails when there is none any more, which is as good.
             let _ = statements.run("ROLLBACK", &[]);
         }
-        let outcome = committed.map_err(|error| match error {
+        let committed = committed.map_err(|error| match error {
             StoreError::Sqlite(error) => error.sqlite_error_code().unwrap_or(ErrorCode::Unknown),
             _ => ErrorCode::Unknown,
         });
-        for operation in group {
-            operation.end(outcome, told);
+        let (early, others): (Vec<_>, Vec<_>) =
+            group.into_iter().partition(|operation| operation.wanted() == Stage::Committed);
+        if !early.is_empty() {
+            early.into_iter().for_each(|operation| operation.end(committed, told));
+            // Nobody waits for the flush as long as these wait for the processor.
+            std::thread::yield_now();
         }
-        committed_at = Instant::now();
+        let flushed = committed.and_then(|()| log.flush(connection));
+        others.into_iter().for_each(|operation| operation.end(flushed, told));
+        log.shorten(connection);
     }
 }
 
@@ -247,25 +275,23 @@ struct Company<'a> {
     inbox: &'a Receiver<Box<dyn Operation>>,
     /// How long what can wait does so.
     linger: Duration,
-    /// Whether somebody wrote only just now.
-    is_busy: bool,
 }
 
 impl Company<'_> {
     /// What is to be committed with what there is.
     ///
-    /// Where many want to write, the others have the processor once before a commit in haste: they
-    /// come together, and a flush is for all of them. One alone is not kept waiting for nobody.
+    /// The others have the processor once before a commit in haste. Those who want to write come
+    /// together, and a flush is for all of them; those who were told what was decided go on with that,
+    /// and what they ask for is on its way meanwhile.
     fn next(&self, haste: Haste, until: Instant) -> Option<Box<dyn Operation>> {
         if let Ok(operation) = self.inbox.try_recv() {
             return Some(operation);
         }
         match haste {
-            Haste::Now if self.is_busy => {
+            Haste::Now => {
                 std::thread::yield_now();
                 self.inbox.try_recv().ok()
             }
-            Haste::Now => None,
             Haste::Soon => {
                 self.inbox.recv_timeout(until.saturating_duration_since(Instant::now())).ok()
             }

@@ -1,30 +1,33 @@
 //! Groups: what is committed together, what is undone, what waits.
 
 use super::super::connection::open_writer;
-use super::{Haste, StoreError, Transaction, Writer};
+use super::super::log;
+use super::{Haste, LINGER, Stage, StoreError, Transaction, Writer};
 use crate::store::Notice;
-use rusqlite::Connection;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// A database with a table to write to.
-fn table(folder: &TempDir, name: &str) -> Connection {
-    let connection = open_writer(&folder.path().join(name)).unwrap();
+/// A writer to a database with a table.
+fn writer(folder: &TempDir, name: &str, linger: Duration) -> Writer {
+    let file = folder.path().join(name);
+    let connection = open_writer(&file).unwrap();
     connection.execute_batch("CREATE TABLE t (n INTEGER, before INTEGER)").unwrap();
-    connection
+    Writer::lingering(connection, Box::new(log::open(&file).unwrap()), linger).unwrap()
 }
 
 #[tokio::test]
 async fn what_fails_takes_nothing_with_it_and_is_not_told() {
     let folder = tempfile::tempdir().unwrap();
-    let writer = Writer::start(table(&folder, "a.db")).unwrap();
+    let writer = writer(&folder, "a.db", LINGER);
     let mut told = writer.notices();
     // Everything after it waits, and so becomes one group.
     let (open, gate) = std::sync::mpsc::channel::<()>();
     let gate = Mutex::new(gate);
-    let wait = writer.submit(Haste::Now, move |_| Ok(gate.lock().unwrap().recv().is_ok())).unwrap();
+    let wait = writer
+        .submit(Haste::Now, Stage::Flushed, move |_| Ok(gate.lock().unwrap().recv().is_ok()))
+        .unwrap();
     let runs = Arc::new(AtomicUsize::new(0));
     let insert = |n: i64, holds: bool| {
         let runs = runs.clone();
@@ -35,11 +38,12 @@ async fn what_fails_takes_nothing_with_it_and_is_not_told() {
             tx.execute("INSERT INTO t VALUES ($1, $2)", &[n.into(), before.into()])?;
             if holds { Ok(before) } else { Err(StoreError::Closed) }
         };
-        writer.submit(Haste::Now, work).unwrap()
+        writer.submit(Haste::Now, Stage::Flushed, work).unwrap()
     };
     let inserts = [(1, true), (2, false), (3, true), (4, true), (5, false), (6, true)]
         .map(|(n, holds)| (insert(n, holds), holds));
-    let reads = writer.submit(Haste::Now, |_| Err::<(), _>(StoreError::Closed)).unwrap();
+    let reads =
+        writer.submit(Haste::Now, Stage::Flushed, |_| Err::<(), _>(StoreError::Closed)).unwrap();
     // At once also when it runs again.
     drop(open);
     wait.1.await.unwrap().unwrap();
@@ -71,18 +75,18 @@ async fn what_fails_takes_nothing_with_it_and_is_not_told() {
 #[tokio::test]
 async fn what_cannot_be_done_again_is_not_committed() {
     let folder = tempfile::tempdir().unwrap();
-    let writer = Writer::start(table(&folder, "a.db")).unwrap();
+    let writer = writer(&folder, "a.db", LINGER);
     let (open, gate) = std::sync::mpsc::channel::<()>();
     let gate = Mutex::new(gate);
     let runs = AtomicUsize::new(0);
-    let first = writer.submit(Haste::Now, move |tx| {
+    let first = writer.submit(Haste::Now, Stage::Flushed, move |tx| {
         if runs.fetch_add(1, Relaxed) > 0 {
             return Err(StoreError::Closed);
         }
         gate.lock().unwrap().recv().unwrap();
         tx.execute("INSERT INTO t (n) VALUES (1)", &[])
     });
-    let second = writer.submit(Haste::Now, |tx| {
+    let second = writer.submit(Haste::Now, Stage::Flushed, |tx| {
         tx.execute("INSERT INTO t (n) VALUES (2)", &[])?;
         Err::<(), _>(StoreError::Closed)
     });
@@ -99,19 +103,21 @@ async fn what_cannot_be_done_again_is_not_committed() {
 #[tokio::test]
 async fn nothing_is_stored_of_a_group_whose_transaction_is_gone() {
     let folder = tempfile::tempdir().unwrap();
-    let writer = Writer::start(table(&folder, "a.db")).unwrap();
+    let writer = writer(&folder, "a.db", LINGER);
     for holds in [true, false] {
         let (open, gate) = std::sync::mpsc::channel::<()>();
         let gate = Mutex::new(gate);
-        let before = writer.submit(Haste::Now, move |tx| {
+        let before = writer.submit(Haste::Now, Stage::Flushed, move |tx| {
             gate.lock().unwrap().recv().unwrap();
             tx.execute("INSERT INTO t (n) VALUES (1)", &[])
         });
-        let breaks = writer.submit(Haste::Now, move |tx| {
+        let breaks = writer.submit(Haste::Now, Stage::Flushed, move |tx| {
             tx.execute("ROLLBACK", &[])?;
             if holds { Ok(()) } else { Err(StoreError::Closed) }
         });
-        let after = writer.submit(Haste::Now, |tx| tx.execute("INSERT INTO t (n) VALUES (2)", &[]));
+        let after = writer.submit(Haste::Now, Stage::Flushed, |tx| {
+            tx.execute("INSERT INTO t (n) VALUES (2)", &[])
+        });
         open.send(()).unwrap();
         assert!(before.unwrap().1.await.unwrap().is_err());
         assert!(!matches!(breaks.unwrap().1.await, Ok(Ok(()))));
@@ -126,13 +132,12 @@ async fn nothing_is_stored_of_a_group_whose_transaction_is_gone() {
 async fn what_can_wait_is_committed_with_what_cannot_or_in_a_moment() {
     let folder = tempfile::tempdir().unwrap();
     let write = |tx: &mut dyn Transaction| tx.execute("INSERT INTO t (n) VALUES (1)", &[]);
-    let open = |name, linger| Writer::lingering(table(&folder, name), linger).unwrap();
-    let patient = open("a.db", Duration::from_secs(3600));
-    let (decided, mut committed) = patient.submit(Haste::Soon, write).unwrap();
+    let patient = writer(&folder, "a.db", Duration::from_secs(3600));
+    let (decided, mut committed) = patient.submit(Haste::Soon, Stage::Flushed, write).unwrap();
     decided.await.unwrap().unwrap();
     assert!(committed.try_recv().is_err(), "nobody is in haste");
     patient.write(Haste::Now, write).await.unwrap();
     committed.try_recv().unwrap().unwrap();
-    let impatient = open("b.db", Duration::from_millis(1));
+    let impatient = writer(&folder, "b.db", Duration::from_millis(1));
     impatient.write(Haste::Soon, write).await.unwrap();
 }
