@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 /// What answers a visitor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Assistant {
     /// What it is called; `{{assistant.name}}` in its templates.
     pub name: String,
@@ -23,7 +22,7 @@ pub struct Assistant {
 /// Which model answers. The names refer to the settings of the [`crate::engine::Engine`], so that an
 /// assistant can be stored and shown without holding an address or a key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[serde(rename_all = "snake_case")]
 pub enum ModelChoice {
     /// The one in this process; it answers from a knowledge base and ignores the system prompt.
     Builtin {

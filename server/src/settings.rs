@@ -12,7 +12,9 @@ use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use figment::value::{Dict, Value};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Map;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -38,7 +40,9 @@ pub struct Settings {
     pub accounts: BTreeMap<String, Account>,
     pub campaigns: BTreeMap<String, Campaign>,
     pub retention: Retention,
+    #[serde(deserialize_with = "assistants")]
     pub assistants: BTreeMap<String, Assistant>,
+    #[serde(deserialize_with = "widgets")]
     pub widgets: BTreeMap<String, WidgetSettings>,
 }
 
@@ -280,6 +284,43 @@ pub enum SettingsError {
     /// Everything can be read and something must not be.
     #[error("these settings are refused:\n{}", .0.iter().map(|f| format!("  - {f}\n")).collect::<String>())]
     Refused(Vec<String>),
+}
+
+/// Assistants and widgets are stored, and a server reads past what a newer one has stored. Not so what
+/// an owner writes.
+fn assistants<'de, D>(deserializer: D) -> Result<BTreeMap<String, Assistant>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let said = BTreeMap::<String, Map<String, serde_json::Value>>::deserialize(deserializer)?;
+    let mut read = BTreeMap::new();
+    for (name, fields) in said {
+        let mut unknown = Vec::new();
+        let assistant = Assistant::read(fields, |field| unknown.push(format!("{name}.{field}")))
+            .map_err(|error| D::Error::custom(format!("{name}: {error}")))?;
+        refuse::<D::Error>(&unknown)?;
+        read.insert(name, assistant);
+    }
+    Ok(read)
+}
+
+/// As `assistants`.
+fn widgets<'de, D>(deserializer: D) -> Result<BTreeMap<String, WidgetSettings>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let mut unknown = Vec::new();
+    let read = serde_ignored::deserialize(deserializer, |path| unknown.push(path.to_string()))?;
+    refuse::<D::Error>(&unknown)?;
+    Ok(read)
+}
+
+fn refuse<E: serde::de::Error>(unknown: &[String]) -> Result<(), E> {
+    if unknown.is_empty() {
+        Ok(())
+    } else {
+        Err(E::custom(format!("unknown field `{}`", unknown.join("`, `"))))
+    }
 }
 
 impl Settings {

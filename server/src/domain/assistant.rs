@@ -17,7 +17,6 @@ pub enum Assistant {
 
 /// An assistant that Vapi runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct VapiAssistant {
     /// The name of a configured connection.
     pub connection: String,
@@ -37,6 +36,27 @@ pub struct VapiAssistant {
 }
 
 impl Assistant {
+    /// Reads one, and tells `unknown` the names it reads past: a newer server may have stored more than
+    /// this one knows, an owner may have misspelt something.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn read(
+        mut fields: Map<String, Value>,
+        mut unknown: impl FnMut(String),
+    ) -> serde_json::Result<Self> {
+        let provider = fields.remove("provider");
+        let fields = Value::Object(fields);
+        let past = |path: serde_ignored::Path<'_>| unknown(path.to_string());
+        match provider.as_ref().map(|name| name.as_str().unwrap_or_default()) {
+            None | Some("engine") => serde_ignored::deserialize(fields, past).map(Self::Engine),
+            Some("vapi") => serde_ignored::deserialize(fields, past).map(Self::Vapi),
+            Some(other) => Err(serde_json::Error::custom(format!(
+                "`{other}` is no provider: write \"engine\" or \"vapi\""
+            ))),
+        }
+    }
+
     /// Who runs it.
     #[must_use]
     pub fn provider(&self) -> ProviderName {
@@ -49,19 +69,7 @@ impl Assistant {
 
 impl<'de> Deserialize<'de> for Assistant {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut fields = Map::<String, Value>::deserialize(deserializer)?;
-        let provider = fields.remove("provider");
-        let fields = Value::Object(fields);
-        match provider.as_ref().map(|name| name.as_str().unwrap_or_default()) {
-            None | Some("engine") => serde_json::from_value(fields).map(Self::Engine),
-            Some("vapi") => serde_json::from_value(fields).map(Self::Vapi),
-            Some(other) => {
-                return Err(D::Error::custom(format!(
-                    "`{other}` is no provider: write \"engine\" or \"vapi\""
-                )));
-            }
-        }
-        .map_err(D::Error::custom)
+        Self::read(Map::deserialize(deserializer)?, |_| {}).map_err(D::Error::custom)
     }
 }
 
@@ -94,8 +102,13 @@ mod tests {
         let written = serde_json::to_value(&assistant).unwrap();
         assert_eq!(written["provider"], "vapi");
         assert_eq!(serde_json::from_value::<Assistant>(written).unwrap(), assistant);
-        let typo = json!({"provider": "vapi", "connection": "main", "assistantId": "x"});
-        assert!(serde_json::from_value::<Assistant>(typo).is_err());
+        let newer = json!({"provider": "vapi", "connection": "main", "voice": {"pitch": 2}});
+        let read = serde_json::from_value::<Assistant>(newer.clone()).unwrap();
+        assert_eq!(read.provider().name(), "vapi");
+        let mut unknown = Vec::new();
+        let fields = newer.as_object().unwrap().clone();
+        assert_eq!(Assistant::read(fields, |name| unknown.push(name)).unwrap(), read);
+        assert_eq!(unknown, ["voice"]);
         assert!(serde_json::from_value::<Assistant>(json!({"provider": "vappi"})).is_err());
     }
 }

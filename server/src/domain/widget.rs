@@ -15,9 +15,10 @@ use serde::{Deserialize, Serialize};
 const BUBBLE_LIGHT: Rgb = Rgb(0xf1, 0xf3, 0xf6);
 const BUBBLE_DARK: Rgb = Rgb(0x24, 0x27, 0x2e);
 
-/// What an owner sets. Everything has a default, so an empty table is a working widget.
+/// What an owner sets. Everything has a default, so an empty table is a working widget. What a newer
+/// server has stored is read past; what an owner misspelt is refused by the settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct WidgetSettings {
     /// Name of the assistant that answers.
     pub assistant: String,
@@ -122,7 +123,7 @@ impl Grace {
 /// Which ways of leaving end a session (seed 000: closing the tab, hiding it, collapsing the
 /// panel), each after a grace period, so that a reload or a glance at another tab costs nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct LeaveRules {
     /// The page was closed or left; a reload is both, so this needs a grace period.
     pub tab_closed: Grace,
@@ -351,6 +352,17 @@ mod tests {
         let config = widget.config(Surroundings { first_message: None, max_message_chars: 10 });
         assert_eq!((config.strings.send.as_str(), config.strings.end.as_str()), ("أرسل", "End"));
         assert!(config.rtl);
+    }
+
+    #[test]
+    fn what_a_newer_server_has_stored_is_read() {
+        let newer = serde_json::json!({
+            "title": "Hi", "mood": "good", "leave": { "hidden": 5, "asleep": 9 },
+            "strings": { "wave": "Bye" },
+        });
+        let read: WidgetSettings = serde_json::from_value(newer).unwrap();
+        let grace = read.leave.hidden.ms();
+        assert_eq!((read.title.as_str(), grace), ("Hi", Some(5000)));
     }
 
     #[test]

@@ -109,12 +109,12 @@ impl Answer {
     }
 
     /// Whoever wrote it is gone without a word: it ends for whoever waits, unless it is over.
-    pub fn abandon(&self, end: ErrorBody) {
+    pub fn abandon(&self, end: impl FnOnce() -> ErrorBody) {
         self.update(|state| match state.phase {
             Phase::Starting => {
                 state.phase = Phase::Refused(Refusal::Unavailable { retry_after: RETRY_AFTER });
             }
-            Phase::Writing => state.phase = Phase::Ended(StreamEvent::Error(end)),
+            Phase::Writing => state.phase = Phase::Ended(StreamEvent::Error(end())),
             Phase::Ended(_) | Phase::Refused(_) => {}
         });
     }

@@ -224,7 +224,7 @@ struct Present<'a> {
 
 impl Drop for Present<'_> {
     fn drop(&mut self) {
-        self.answer.abandon(interrupted(self.request_id));
+        self.answer.abandon(|| interrupted(self.request_id));
         self.live.leave(self.session, self.answer);
     }
 }

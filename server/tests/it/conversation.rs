@@ -19,7 +19,7 @@ async fn a_question_is_stored_and_its_answer_streams_in() {
     let accepted =
         Accepted { answer_id: "q1.a".into(), attempt: 1, offset: 0, created_at: 1_795_000_000_000 };
     assert_eq!(stream.next().await, Some(StreamEvent::Accepted(accepted)));
-    // Durable before the first byte of the answer, and seen as being written.
+    // Stored before the first byte of the answer, and seen as being written.
     let history = chat.history().await;
     assert_eq!(history.messages[1].text, "When do you open?");
     assert_eq!(history.messages[2].status, MessageStatus::Streaming);
@@ -177,4 +177,21 @@ async fn a_page_on_another_origin_can_read_the_answers() {
     assert_eq!(refused.headers()["access-control-allow-origin"], SHOP);
     let owners = page("/api/v1/logs").send().await.unwrap();
     assert!(!owners.headers().contains_key("access-control-allow-origin"));
+}
+
+#[tokio::test]
+async fn a_server_answers_for_a_widget_that_a_newer_one_has_declared() {
+    let server = Server::start().await;
+    for (table, column) in [("widgets", "settings"), ("assistants", "definition")] {
+        // As it would stand there with a setting this server has never heard of.
+        server.execute(&format!(
+            "UPDATE {table} SET {column} = '{{\"mood\":{{\"good\":[1]}},' || substr({column}, 2)"
+        ));
+    }
+    server.model.will(Script::Say(words("We open at nine.")));
+    let visitor = server.visitor();
+    let chat = visitor.open().await;
+    let (answer, end) = chat.say("q1", "When do you open?").await.finish().await;
+    assert_eq!(answer, "We open at nine.");
+    assert!(matches!(end, StreamEvent::Done(_)), "{end:?}");
 }

@@ -61,7 +61,9 @@ fn unsafe_or_senseless_settings_are_refused_with_the_reason() {
         ("[widgets.demo]\nassistant = \"nope\"", "names the assistant `nope`"),
         ("[widgets.demo]\naccent = \"red\"", "is not a colour"),
         ("[widgets.demo]\nallowed_origins = [\"shop.example\"]", "is not an origin"),
-        ("[widgets.demo]\ncolour = \"#fff\"", "unknown field"),
+        ("[widgets.demo]\ncolour = \"#fff\"", "unknown field `demo.colour`"),
+        ("[widgets.demo.strings]\nplaceholdr = \"Hi\"", "unknown field `demo.strings.placeholdr`"),
+        ("[widgets.demo]\nleave = { hiden = 1 }", "unknown field `demo.leave.hiden`"),
         ("[widgets.\"a b\"]\nassistant = \"demo\"", "an id is"),
         ("[accounts.acme]\nname = \"Acme\"\nexports = [\"pdf\"]", "contains `pdf`"),
         ("[campaigns.spring]\nname = \"Spring\"\naccount = \"acme\"", "names the account `acme`"),
@@ -86,7 +88,14 @@ fn unsafe_or_senseless_settings_are_refused_with_the_reason() {
         ("[log]\nfilter = \"=,=[[bad\"", "log.filter"),
         ("[sevrer]\nlisten = \"127.0.0.1:1\"", "unknown field"),
         ("[assistants.demo]\nfirst_mesage = \"Hi\"", "unknown field"),
-        ("[assistants.demo]\nmodel = { builtin = { knowledg = \"demo\" } }", "unknown field"),
+        (
+            "[assistants.demo]\nmodel = { builtin = { knowledge = \"demo\", top = 3 } }",
+            "unknown field `demo.model.top`",
+        ),
+        (
+            "[vapi.connections.x]\napi_key = \"sk-1\"\n[assistants.v]\nprovider = \"vapi\"\nconnection = \"x\"\nassistantId = \"a\"",
+            "unknown field `v.assistantId`",
+        ),
     ] {
         let said = refusal(settings);
         assert!(said.contains(reason), "{settings}\n→ {said}");

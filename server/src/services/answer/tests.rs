@@ -75,14 +75,14 @@ async fn who_waits_for_an_abandoned_answer_is_told() {
         request_id: "r".into(),
     };
     let starting = Arc::new(Answer::starting("q".into(), "Hi".into()));
-    starting.abandon(error.clone());
+    starting.abandon(|| error.clone());
     assert!(matches!(starting.read(None).await, Err(Refusal::Unavailable { .. })));
 
     let writing = Arc::new(Answer::starting("q".into(), "Hi".into()));
     writing.accept();
     writing.push("Hel");
     let mut reader = writing.read(None).await.unwrap();
-    writing.abandon(error.clone());
+    writing.abandon(|| error.clone());
     let step = reader.poll().unwrap();
     assert_eq!(step.end, Some(StreamEvent::Error(error.clone())));
 
@@ -90,7 +90,7 @@ async fn who_waits_for_an_abandoned_answer_is_told() {
     let over = Arc::new(Answer::starting("q".into(), "Hi".into()));
     over.accept();
     over.end(StreamEvent::Error(ErrorBody { code: "other".into(), ..error.clone() }));
-    over.abandon(error);
+    over.abandon(|| error);
     let step = over.read(None).await.unwrap().poll().unwrap();
     assert!(matches!(step.end, Some(StreamEvent::Error(end)) if end.code == "other"));
 }
