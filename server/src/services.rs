@@ -103,6 +103,9 @@ pub enum Refusal {
         /// When to come back.
         retry_after: Duration,
     },
+    /// The database failed, and may not the next time; the cause is for the log.
+    #[error("the chat is not available right now")]
+    Unstored(#[source] Arc<StoreError>),
     /// Our fault; the cause is for the log.
     #[error("something went wrong on our side")]
     Internal(#[source] Arc<dyn std::error::Error + Send + Sync>),
@@ -112,6 +115,7 @@ impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Closed => Self::Unavailable { retry_after: Duration::from_secs(1) },
+            failed if failed.may_pass() => Self::Unstored(Arc::new(failed)),
             other => Self::Internal(Arc::new(other)),
         }
     }

@@ -122,8 +122,9 @@ pub trait Store:
     + exports::ExportRepository
     + ProviderEventRepository
 {
-    /// Whether the store takes writes now.
-    async fn ping(&self) -> Result<()>;
+    /// Writes something, to know whether the store takes it; not more often than once a second. `now`
+    /// is in Unix milliseconds.
+    async fn ping(&self, now: u64) -> Result<()>;
     /// What this server and the others tell from now on. A listener that lags misses some.
     fn notices(&self) -> broadcast::Receiver<Notice>;
     /// Tells every server.

@@ -38,12 +38,13 @@ pub(super) async fn method_not_allowed() -> ApiError {
 
 /// Gives `response` the body of its refusal, and logs what was our fault.
 pub(super) fn render(refusal: &Refusal, request_id: &str, mut response: Response) -> Response {
-    if let Refusal::Internal(cause) = refusal {
-        tracing::error!(
-            request_id,
-            error = cause.as_ref() as &dyn std::error::Error,
-            "a request failed"
-        );
+    let cause = match refusal {
+        Refusal::Internal(cause) => Some(cause.as_ref() as &dyn std::error::Error),
+        Refusal::Unstored(cause) => Some(cause.as_ref() as &dyn std::error::Error),
+        _ => None,
+    };
+    if let Some(error) = cause {
+        tracing::error!(request_id, error, "a request failed");
     }
     let body = body(refusal, request_id);
     // Serialising strings cannot fail.
@@ -81,6 +82,7 @@ pub(super) fn body(refusal: &Refusal, request_id: &str) -> ErrorBody {
                 | Refusal::ExportNotReady
                 | Refusal::LogInUse
                 | Refusal::Unavailable { .. }
+                | Refusal::Unstored(_)
                 | Refusal::Internal(_)
                 | Refusal::AnswerInProgress
         ),
@@ -93,6 +95,7 @@ fn retry_after(refusal: &Refusal) -> Option<Duration> {
         Refusal::RateLimited { retry_after } | Refusal::Unavailable { retry_after } => {
             Some(*retry_after)
         }
+        Refusal::Unstored(_) => Some(Duration::from_secs(2)),
         Refusal::Busy(_) => Some(Duration::from_secs(10)),
         _ => None,
     }
@@ -122,7 +125,8 @@ fn code(refusal: &Refusal) -> &'static str {
         Refusal::TooLarge(_)         => codes::TOO_LARGE,
         Refusal::UnsupportedMediaType => codes::UNSUPPORTED_MEDIA_TYPE,
         Refusal::RateLimited { .. }  => codes::RATE_LIMITED,
-        Refusal::Unavailable { .. }  => codes::UNAVAILABLE,
+        Refusal::Unavailable { .. }
+        | Refusal::Unstored(_)       => codes::UNAVAILABLE,
         Refusal::Internal(_)         => codes::INTERNAL,
     }
 }
@@ -151,7 +155,8 @@ fn status(refusal: &Refusal) -> StatusCode {
         Refusal::RateLimited { .. }
         | Refusal::Busy(_)
         | Refusal::SessionFull        => StatusCode::TOO_MANY_REQUESTS,
-        Refusal::Unavailable { .. }   => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::Unavailable { .. }
+        | Refusal::Unstored(_)        => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::Internal(_)          => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

@@ -23,7 +23,7 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, A
     if app.is_stopping() {
         return Err(Refusal::Unavailable { retry_after }.into());
     }
-    app.store.ping().await.map_err(|error| {
+    app.store.ping(app.clock.now_ms()).await.map_err(|error| {
         tracing::error!(error = &error as &dyn std::error::Error, "the store does not take writes");
         Refusal::Unavailable { retry_after }
     })?;

@@ -3,7 +3,7 @@
 use crate::support::model::{Script, words};
 use crate::support::owner::ACCOUNTS;
 use crate::support::{Server, client, eventually};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 #[tokio::test]
@@ -24,6 +24,34 @@ async fn healthy_ready_and_counting() {
     {
         assert!(metrics.contains(name), "{name} is missing from\n{metrics}");
     }
+}
+
+#[tokio::test]
+async fn a_database_that_fails_is_told_and_got_over() {
+    let server = Server::start().await;
+    server.model.will(Script::Say(words("At nine.")));
+    let visitor = server.visitor();
+    let chat = visitor.open().await;
+    let ready = async || client().get(server.url("/readyz")).send().await.unwrap();
+    assert_eq!(ready().await.status(), 200);
+    for table in ["messages", "nodes"] {
+        server.execute(&format!("ALTER TABLE {table} RENAME TO away_{table}"));
+    }
+    // Strangers do not make it write more than once a second.
+    assert_eq!(ready().await.status(), 200);
+    server.clock.advance(1_000);
+    let question = chat.message(&json!({"id": "q1", "text": "When?"}));
+    for answer in [ready().await, question.send().await.unwrap()] {
+        assert_eq!(answer.status(), 503);
+        assert_eq!(answer.headers()["retry-after"], "2");
+        let body: Value = answer.json().await.unwrap();
+        assert_eq!((&body["code"], &body["retryable"]), (&json!("unavailable"), &json!(true)));
+    }
+    for table in ["messages", "nodes"] {
+        server.execute(&format!("ALTER TABLE away_{table} RENAME TO {table}"));
+    }
+    assert_eq!(ready().await.status(), 200);
+    assert_eq!(chat.say("q1", "When?").await.finish().await.0, "At nine.");
 }
 
 #[tokio::test]

@@ -54,7 +54,8 @@ impl NodeRepository for SqlStore {
     }
 }
 
-fn show(tx: &mut dyn Transaction, node: &str, now: u64) -> Result<()> {
+/// Says that a server lives.
+pub(super) fn show(tx: &mut dyn Transaction, node: &str, now: u64) -> Result<()> {
     tx.execute(
         "INSERT INTO nodes (id, started_at, seen_at) VALUES ($1, $2, $2)
          ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at",

@@ -7,7 +7,7 @@
 
 use crate::store::{Result, StoreError};
 use rusqlite::hooks::Wal;
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{Connection, ffi};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
@@ -83,7 +83,7 @@ impl Log {
     ///
     /// # Errors
     /// When it is not known to be there.
-    pub(super) fn flush(&mut self, connection: &Connection) -> std::result::Result<(), ErrorCode> {
+    pub(super) fn flush(&mut self, connection: &Connection) -> std::result::Result<(), ffi::Error> {
         let is_new = self.written.is_new.swap(false, Relaxed);
         if !self.is_suspect {
             if !is_new {
@@ -102,7 +102,7 @@ impl Log {
                 self.is_suspect = false;
                 Ok(())
             }
-            _ => Err(ErrorCode::SystemIoFailure),
+            _ => Err(ffi::Error::new(ffi::SQLITE_IOERR_FSYNC)),
         }
     }
 

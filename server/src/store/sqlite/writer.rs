@@ -13,7 +13,7 @@ use super::super::{Durable, NOTICES, Notice, Result, StoreError};
 use super::log::{Flush, Log};
 use super::statements::Statements;
 use super::transaction::SqliteTransaction;
-use rusqlite::{Connection, ErrorCode, ffi};
+use rusqlite::{Connection, ffi};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 use tokio::sync::{broadcast, oneshot};
@@ -44,7 +44,7 @@ enum Stage {
 }
 
 /// Whether it held.
-type Outcome = std::result::Result<(), ErrorCode>;
+type Outcome = std::result::Result<(), ffi::Error>;
 
 /// What was asked of the writer.
 trait Operation: Send {
@@ -194,11 +194,10 @@ impl Writer {
 
 /// What became of a write, for whoever waited for it.
 fn held(done: std::result::Result<Outcome, oneshot::error::RecvError>) -> Result<()> {
-    done.map_err(|_| StoreError::Closed)?.map_err(|code| failure(code, "the write failed"))
+    done.map_err(|_| StoreError::Closed)?.map_err(|error| failure(error, "the write failed"))
 }
 
-fn failure(code: ErrorCode, what: &str) -> StoreError {
-    let error = ffi::Error { code, extended_code: 0 };
+fn failure(error: ffi::Error, what: &str) -> StoreError {
     StoreError::Sqlite(rusqlite::Error::SqliteFailure(error, Some(what.into())))
 }
 
@@ -215,13 +214,16 @@ fn run(
         let committed =
             commit_group(&mut statements, first, &Company { inbox, linger }, &mut group);
         if let Err(error) = &committed {
-            tracing::error!(%error, "a group of writes was not committed");
+            tracing::error!(
+                error = error as &dyn std::error::Error,
+                "a group of writes was not committed"
+            );
             // Fails when there is none any more, which is as good.
             let _ = statements.run("ROLLBACK", &[]);
         }
         let committed = committed.map_err(|error| match error {
-            StoreError::Sqlite(error) => error.sqlite_error_code().unwrap_or(ErrorCode::Unknown),
-            _ => ErrorCode::Unknown,
+            StoreError::Sqlite(rusqlite::Error::SqliteFailure(error, _)) => error,
+            _ => ffi::Error::new(ffi::SQLITE_ERROR),
         });
         let (early, others): (Vec<_>, Vec<_>) =
             group.into_iter().partition(|operation| operation.wanted() == Stage::Committed);
@@ -260,7 +262,7 @@ fn commit_group(
         if statements.connection.is_autocommit() {
             // Some failures, a full disk's among them, undo everything at once; what came next would
             // be stored piece by piece.
-            return Err(failure(ErrorCode::OperationAborted, "the transaction was undone"));
+            return Err(failure(ffi::Error::new(ffi::SQLITE_ABORT), "the transaction was undone"));
         }
         count += 1;
         next = if count < MAX_GROUP { company.next(haste, until) } else { None };
