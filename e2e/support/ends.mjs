@@ -32,11 +32,20 @@ export async function assertActive(visitor) {
   assert.ok(session.inactiveInMs > 0);
 }
 
-/** The owner's log says the same: why, and how long it lasted. */
+/**
+ * The owner's log says the same: why, and how long it lasted. It says so when the server has written it down, which it
+ * does once a second; reading it is no sign of life.
+ */
 export async function assertLogged({ server, session: { id } }, reason, duration) {
-  const response = await server.own(`logs/${id}`);
-  assert.equal(response.status, 200);
-  const { log, timeline } = await response.json();
+  const read = async () => {
+    const response = await server.own(`logs/${id}`);
+    assert.equal(response.status, 200);
+    return response.json();
+  };
+  let { log, timeline } = await read();
+  for (const late = Date.now() + LEEWAY; log.status !== "ended" && Date.now() < late; await sleep(50)) {
+    ({ log, timeline } = await read());
+  }
   assert.deepEqual([log.status, log.endReason], ["ended", reason]);
   const off = log.durationMs - duration;
   assert.ok(Math.abs(off) < LEEWAY, `the log's duration is ${off} ms off`);
