@@ -229,7 +229,7 @@ fn run(
             group.into_iter().partition(|operation| operation.wanted() == Stage::Committed);
         if !early.is_empty() {
             early.into_iter().for_each(|operation| operation.end(committed, told));
-            // Nobody waits for the flush as long as these wait for the processor.
+            // Their visitors wait for the processor only; who waits for the flush waits that much more.
             std::thread::yield_now();
         }
         let flushed = committed.and_then(|()| log.flush(connection));
