@@ -5,6 +5,7 @@ pub mod engine;
 pub mod vapi;
 pub mod webhook_sender;
 
+use banter_engine::model::Wait;
 pub use banter_engine::model::{Delta, ModelError, ReplyStream};
 
 use crate::domain::assistant::Assistant;
@@ -84,6 +85,21 @@ pub trait Provider: Send + Sync {
         assistant: &Assistant,
         provider_session: &str,
     ) -> Result<Option<ProviderSession>, ModelError>;
+}
+
+/// How long a provider may take to close or look up a session. Nobody waits for the outcome, but those
+/// who come after it do.
+const ASIDE: Duration = Duration::from_secs(15);
+
+/// What a provider says to a call that no visitor waits for, if it says it soon.
+///
+/// # Errors
+/// The call's own, or that it took too long.
+pub async fn in_time<T>(
+    call: impl Future<Output = Result<T, ModelError>>,
+) -> Result<T, ModelError> {
+    let outcome = tokio::time::timeout(ASIDE, call).await;
+    outcome.unwrap_or(Err(ModelError::Timeout { what: Wait::FirstByte }))
 }
 
 /// Every provider, each asked for its own assistants.

@@ -1,7 +1,9 @@
 //! The one place that starts work outside a request: it counts what runs, so that a graceful stop
 //! can wait for it and a test can prove that nothing leaks. Also the loop for work that is done again
-//! and again.
+//! and again, and the one for work that others may hold up.
 
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -98,6 +100,41 @@ where
     }
 }
 
+/// Claims work and does it until there is none, up to `at_once` pieces side by side: one that takes
+/// long holds up its own place and no other. `claim` is told how many places are free and gives fewer
+/// pieces than that when there are no more.
+///
+/// # Errors
+/// The first failure, once everything that was begun is done. Nothing more is claimed after one.
+pub async fn work_off<Piece, E, Claim, Work>(
+    at_once: u32,
+    mut claim: impl FnMut(u32) -> Claim,
+    mut work: impl FnMut(Piece) -> Work,
+) -> Result<(), E>
+where
+    Claim: Future<Output = Result<Vec<Piece>, E>>,
+    Work: Future<Output = Result<(), E>>,
+{
+    let mut begun = FuturesUnordered::new();
+    let (mut more, mut outcome, mut free) = (true, Ok(()), at_once);
+    loop {
+        if more && outcome.is_ok() {
+            match claim(free).await {
+                Ok(pieces) => {
+                    let count = u32::try_from(pieces.len()).unwrap_or(u32::MAX);
+                    more = count >= free;
+                    free = free.saturating_sub(count);
+                    begun.extend(pieces.into_iter().map(&mut work));
+                }
+                Err(error) => outcome = Err(error),
+            }
+        }
+        let Some(done) = begun.next().await else { return outcome };
+        free += 1;
+        outcome = outcome.and(done);
+    }
+}
+
 /// Counts one task for as long as it lives, also when it panics.
 struct Ticket(Arc<Running>);
 
@@ -118,8 +155,9 @@ impl Drop for Ticket {
 
 #[cfg(test)]
 mod tests {
-    use super::{Tasks, repeat};
-    use std::cell::Cell;
+    use super::{Tasks, repeat, work_off};
+    use std::cell::{Cell, RefCell};
+    use std::collections::VecDeque;
     use std::time::Duration;
 
     #[tokio::test]
@@ -153,5 +191,45 @@ mod tests {
         let ended = tokio::time::timeout(limit, repeat(Duration::from_secs(1), "", round)).await;
         assert!(ended.is_err(), "it never ends");
         assert_eq!(rounds.get(), 4);
+    }
+
+    /// Works off the pieces 0 to 19, of which `slow` takes a minute and each other one a second, four
+    /// at once; `bad` fails. Gives what was done and after how many seconds.
+    async fn worked_off(slow: u32, bad: Option<u32>) -> (Result<(), u32>, Vec<(u32, u64)>) {
+        let began = tokio::time::Instant::now();
+        let waiting = RefCell::new((0..20).collect::<VecDeque<u32>>());
+        let (underway, done) = (Cell::new(0), RefCell::new(Vec::new()));
+        let claim = async |free: u32| {
+            let mut waiting = waiting.borrow_mut();
+            let count = waiting.len().min(free as usize);
+            Ok(waiting.drain(..count).collect())
+        };
+        let work = async |piece: u32| {
+            underway.set(underway.get() + 1);
+            assert!(underway.get() <= 4);
+            tokio::time::sleep(Duration::from_secs(if piece == slow { 60 } else { 1 })).await;
+            underway.set(underway.get() - 1);
+            done.borrow_mut().push((piece, began.elapsed().as_secs()));
+            if bad == Some(piece) { Err(piece) } else { Ok(()) }
+        };
+        let outcome = work_off(4, claim, work).await;
+        (outcome, done.into_inner())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_piece_that_takes_long_holds_up_its_own_place_only() {
+        let (outcome, done) = worked_off(0, None).await;
+        assert_eq!(outcome, Ok(()));
+        assert_eq!(done.len(), 20);
+        assert_eq!(done.last(), Some(&(0, 60)));
+        // Nineteen, three at a time.
+        assert_eq!(done[18].1, 7);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_failure_what_was_begun_is_done_and_nothing_else_begun() {
+        let (outcome, done) = worked_off(1, Some(0)).await;
+        assert_eq!(outcome, Err(0));
+        assert_eq!(done, [(0, 1), (2, 1), (3, 1), (1, 60)]);
     }
 }

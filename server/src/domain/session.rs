@@ -112,6 +112,8 @@ pub enum Happening {
     Opened(String),
     /// The provider's own session is over, or there is none any more.
     ProviderClosed,
+    /// Nobody tries any more to tell the provider of the end.
+    ProviderUntold,
     /// The clock moved on.
     Tick,
 }
@@ -220,7 +222,8 @@ impl SessionRecord {
                 self.phase = Phase::Ended;
                 Change::Ended
             }
-            Happening::Tick => Change::None,
+            // Nobody is told of what goes on.
+            Happening::ProviderUntold | Happening::Tick => Change::None,
         }
     }
 
@@ -247,7 +250,9 @@ impl SessionRecord {
 
     fn after_the_end(&mut self, happening: &Happening) -> bool {
         match happening {
-            Happening::ProviderClosed if self.phase == Phase::Ending => {
+            Happening::ProviderClosed | Happening::ProviderUntold
+                if self.phase == Phase::Ending =>
+            {
                 self.phase = Phase::Ended;
                 true
             }

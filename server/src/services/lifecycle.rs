@@ -4,9 +4,9 @@ use super::{Refusal, tokens::Claims};
 use crate::clock::Clock;
 use crate::domain::session::Happening;
 use crate::domain::widget::LeaveRules;
-use crate::providers::Provider;
+use crate::providers::{Provider, in_time};
 use crate::store::{Store, ToClose};
-use crate::tasks::repeat;
+use crate::tasks::{repeat, work_off};
 use banter_shared::ids::SessionId;
 use banter_shared::session::{EndReason, Session};
 use std::sync::Arc;
@@ -15,13 +15,18 @@ use std::time::Duration;
 /// How often the clock is looked at.
 const TICK: Duration = Duration::from_secs(1);
 
-/// How many sessions are ended or closed in one transaction: bounds how long it lasts.
+/// How many sessions are ended in one transaction: bounds how long it lasts.
 const BATCH: u32 = 100;
 
-/// How long a provider has to confirm an end before another server may try, in milliseconds.
-const CLOSING_LEASE_MS: u64 = 60_000;
+/// How many providers are told at once.
+const TOLD_AT_ONCE: u32 = 16;
 
-/// After how many failures a provider that cannot be told is left alone: its session expires there.
+/// How long after an attempt to tell a provider the next one may be made, in milliseconds; each wait
+/// is twice the one before. The first is longer than an attempt may take.
+const CLOSING_PATIENCE_MS: u64 = 60_000;
+
+/// After how many failures, in about two hours, a provider that cannot be told is left alone: its
+/// session expires there.
 const MAX_CLOSING_ATTEMPTS: u32 = 8;
 
 /// What happens to sessions. Clones share everything.
@@ -85,48 +90,59 @@ impl Lifecycle {
     }
 
     /// For as long as the server runs: shows that it lives, writes down what the clock ended, and
-    /// tells providers. Any number of servers may do this on one database.
+    /// tells providers, none of which waits for another. Any number of servers may do this on one
+    /// database.
     pub async fn keep(self) {
-        repeat(TICK, "what the clock ended could not be written down", || self.tick()).await;
+        tokio::join!(
+            repeat(TICK, "this server could not show that it lives", || self.beat()),
+            repeat(TICK, "what the clock ended could not be written down", || self.end_due()),
+            repeat(TICK, "providers could not be told of an end", || self.tell()),
+        );
     }
 
-    /// One round of [`Lifecycle::keep`].
+    /// Shows the other servers that this one lives.
+    async fn beat(&self) -> crate::store::Result<usize> {
+        self.store.beat(self.clock.now_ms()).await
+    }
+
+    /// Writes down what the clock ended by now.
     ///
     /// # Errors
     /// The store's failure.
-    pub async fn tick(&self) -> crate::store::Result<()> {
-        self.store.beat(self.clock.now_ms()).await?;
+    pub async fn end_due(&self) -> crate::store::Result<()> {
         while self.store.end_due(self.clock.now_ms(), BATCH).await? == BATCH as usize {}
-        loop {
-            let now = self.clock.now_ms();
-            let claimed = self.store.claim_closing(now, now + CLOSING_LEASE_MS, BATCH).await?;
-            let more = claimed.len() == BATCH as usize;
-            for ending in claimed {
-                self.close(ending).await?;
-            }
-            if !more {
-                return Ok(());
-            }
-        }
+        Ok(())
     }
 
-    /// Tells a provider that its session is over. What cannot be told now is tried again when the
-    /// lease is over.
+    /// Tells providers which of their sessions are over.
+    ///
+    /// # Errors
+    /// The store's failure.
+    pub async fn tell(&self) -> crate::store::Result<()> {
+        let claim = |free| self.store.claim_closing(self.clock.now_ms(), CLOSING_PATIENCE_MS, free);
+        work_off(TOLD_AT_ONCE, claim, |ending| self.close(ending)).await
+    }
+
+    /// Tells a provider that its session is over. What cannot be told now is tried again, whatever the
+    /// reason: a key that is wrong today may be right in an hour.
     async fn close(&self, ending: ToClose) -> crate::store::Result<()> {
-        let told = self.provider.close(&ending.assistant, &ending.provider_session).await;
-        if let Err(error) = &told {
-            tracing::warn!(
-                session = %ending.session,
-                attempts = ending.attempts + 1,
-                error = error as &dyn std::error::Error,
-                "the provider could not be told that a session is over"
-            );
-            if error.retryable() && ending.attempts + 1 < MAX_CLOSING_ATTEMPTS {
-                return Ok(());
+        let told = in_time(self.provider.close(&ending.assistant, &ending.provider_session)).await;
+        let happening = match told {
+            Ok(()) => Happening::ProviderClosed,
+            Err(error) => {
+                tracing::warn!(
+                    session = %ending.session,
+                    attempts = ending.attempts + 1,
+                    error = &error as &dyn std::error::Error,
+                    "the provider could not be told that a session is over"
+                );
+                if ending.attempts + 1 < MAX_CLOSING_ATTEMPTS {
+                    return Ok(());
+                }
+                Happening::ProviderUntold
             }
-        }
-        let now = self.clock.now_ms();
-        self.store.happen(&ending.session, Happening::ProviderClosed, now).await?;
+        };
+        self.store.happen(&ending.session, happening, self.clock.now_ms()).await?;
         Ok(())
     }
 }

@@ -4,9 +4,9 @@
 
 use crate::clock::Clock;
 use crate::domain::minutes::Rule;
-use crate::providers::Provider;
+use crate::providers::{ModelError, Provider, in_time};
 use crate::store::{Result, Settlement, Store, Unconfirmed};
-use crate::tasks::repeat;
+use crate::tasks::{repeat, work_off};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ const TICK: Duration = Duration::from_secs(1);
 /// How many sessions are finalised in one transaction: bounds how long it lasts.
 const BATCH: u32 = 100;
 
-/// How many sessions' providers are asked in one round: bounds how long the others wait.
-const ASKED_AT_ONCE: u32 = 20;
+/// How many sessions' providers are asked at once.
+const ASKED_AT_ONCE: u32 = 16;
 
 /// After how many attempts a session is settled without its provider, in about a day.
 const MAX_ATTEMPTS: u32 = 8;
@@ -38,17 +38,21 @@ pub struct Reconcile {
 }
 
 impl Reconcile {
-    /// For as long as the server runs: settles what is due. Any number of servers may do this on
-    /// one database; each session is claimed by one of them.
+    /// For as long as the server runs: settles what is due, and asks about what is overdue, neither of
+    /// which waits for the other. Any number of servers may do this on one database; each session is
+    /// claimed by one of them.
     pub async fn keep(self) {
-        repeat(TICK, "ended sessions could not be settled", || self.tick()).await;
+        tokio::join!(
+            repeat(TICK, "ended sessions could not be settled", || self.settle_ended()),
+            repeat(TICK, "providers could not be asked how sessions ended", || self.ask_overdue()),
+        );
     }
 
-    /// One round of [`Reconcile::keep`].
+    /// Settles what ended and needs no asking.
     ///
     /// # Errors
     /// The store's failure.
-    pub async fn tick(&self) -> Result<()> {
+    pub async fn settle_ended(&self) -> Result<()> {
         loop {
             let now = self.clock.now_ms();
             let settled =
@@ -56,37 +60,44 @@ impl Reconcile {
             metrics::counter!("banter_sessions_finalized_total", "source" => "ended")
                 .increment(settled as u64);
             if settled < BATCH as usize {
-                break;
+                return Ok(());
             }
         }
-        let now = self.clock.now_ms();
-        for session in self.store.claim_unconfirmed(now, self.patience_ms, ASKED_AT_ONCE).await? {
-            self.ask(&session).await?;
-        }
-        Ok(())
+    }
+
+    /// Asks providers about sessions that no event completed in time.
+    ///
+    /// # Errors
+    /// The store's failure.
+    pub async fn ask_overdue(&self) -> Result<()> {
+        let claim =
+            |free| self.store.claim_unconfirmed(self.clock.now_ms(), self.patience_ms, free);
+        work_off(ASKED_AT_ONCE, claim, |session| self.ask(session)).await
     }
 
     /// Asks a provider about one session. What stays unclear is offered again by the store later.
-    async fn ask(&self, session: &Unconfirmed) -> Result<()> {
-        let found = self.provider.look_up(&session.assistant, &session.provider_session).await;
+    async fn ask(&self, session: Unconfirmed) -> Result<()> {
+        let provider_session = session.provider_session.as_str();
+        let found = in_time(self.provider.look_up(&session.assistant, provider_session)).await;
         let last = session.attempts + 1 >= MAX_ATTEMPTS;
         let settlement = match found {
             Ok(Some(known)) if known.completed => Settlement::Reconciled { cost: known.cost },
             Ok(None) => Settlement::Unknown,
             Ok(Some(_)) => {
                 // It goes on over there although it is over here: it was not told, or did not hear.
-                let told = self.provider.close(&session.assistant, &session.provider_session).await;
+                let told = in_time(self.provider.close(&session.assistant, provider_session)).await;
                 if let Err(error) = told {
-                    self.warn(session, &error);
+                    self.warn(&session, &error);
                 }
                 if !last {
                     return Ok(());
                 }
                 Settlement::Unknown
             }
+            // Whatever the reason: a key that is wrong today may be right in an hour.
             Err(error) => {
-                self.warn(session, &error);
-                if error.retryable() && !last {
+                self.warn(&session, &error);
+                if !last {
                     return Ok(());
                 }
                 Settlement::Unknown
@@ -110,7 +121,7 @@ impl Reconcile {
         Ok(())
     }
 
-    fn warn(&self, session: &Unconfirmed, error: &crate::providers::ModelError) {
+    fn warn(&self, session: &Unconfirmed, error: &ModelError) {
         tracing::warn!(
             session = %session.session,
             attempts = session.attempts + 1,

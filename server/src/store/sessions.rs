@@ -78,6 +78,7 @@ pub trait SessionRepository: Send + Sync {
     ) -> Result<Option<(SessionRecord, Change)>>;
     /// Writes down the end of up to `limit` sessions whose deadline has passed. Returns how many.
     async fn end_due(&self, now: u64, limit: u32) -> Result<usize>;
-    /// Claims up to `limit` sessions whose provider has to be told of the end, until `until`.
-    async fn claim_closing(&self, now: u64, until: u64, limit: u32) -> Result<Vec<ToClose>>;
+    /// Claims up to `limit` sessions whose provider has to be told of the end. Unless it has been told
+    /// by then, each is offered again after `patience_ms`, and after twice that each next time.
+    async fn claim_closing(&self, now: u64, patience_ms: u64, limit: u32) -> Result<Vec<ToClose>>;
 }

@@ -240,7 +240,7 @@ async fn any_order_comes_to_the_same_log() {
         }
         if let (Some(ours), true) = (&ours, late) {
             server.opened(ours, &v).await;
-            server.app.reconcile.tick().await.unwrap();
+            server.app.reconcile.settle_ended().await.unwrap();
         }
         let sql = format!("{LOG} WHERE provider_session = '{v}'");
         let log = server.value(&sql);
@@ -276,7 +276,7 @@ async fn the_same_thing_many_times_at_once_happens_once() {
     for (status, _) in futures_util::future::join_all(all).await {
         assert_eq!(status, 200);
     }
-    server.app.reconcile.tick().await.unwrap();
+    server.app.reconcile.settle_ended().await.unwrap();
     assert_eq!(server.count("provider_events"), 66);
     let sql = format!("{LOG} WHERE provider_session = 'v2'");
     let log = server.value(&sql);
@@ -296,7 +296,7 @@ async fn an_event_that_races_the_opening_is_not_lost() {
             tokio::join!(server.opened(&id, &provider_session), server.deliver(&url, &event));
         assert_eq!(delivered.0, 200);
     }
-    server.app.reconcile.tick().await.unwrap();
+    server.app.reconcile.settle_ended().await.unwrap();
     assert_eq!(server.count("provider_events WHERE outcome = 'waiting'"), 0);
     assert_eq!(server.count("sessions WHERE finalized_at IS NULL"), 0);
     assert_eq!(server.count("usage_records WHERE cost = '0.5'"), 60);
@@ -360,7 +360,7 @@ async fn what_belongs_to_no_log_goes_after_a_while() {
             server.deliver(&url, &chat(known)).await;
             server.deliver(&url, &completed(known, 0.5)).await;
         }
-        server.app.reconcile.tick().await.unwrap();
+        server.app.reconcile.settle_ended().await.unwrap();
         let of_deleted = "provider_events WHERE provider_session = 'deleted'";
         let log = server.value("SELECT id FROM sessions WHERE provider_session = 'deleted'");
         let (status, body) = server.first_owner().delete(&format!("/logs/{log}")).await;

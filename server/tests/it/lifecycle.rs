@@ -125,7 +125,7 @@ async fn the_reaper_writes_down_what_nobody_asks_for() {
     let visitor = server.visitor();
     let chats = futures_util::future::join_all((0..250).map(|_| visitor.open())).await;
     server.clock.advance(3 * MINUTE);
-    server.app.lifecycle.tick().await.unwrap();
+    server.app.lifecycle.end_due().await.unwrap();
     // Nothing is due any more: a second round finds nothing to write.
     let now = banter_server::clock::Clock::now_ms(server.clock.as_ref());
     assert_eq!(server.app.store.end_due(now, 1_000).await.unwrap(), 0);
@@ -153,7 +153,7 @@ async fn what_a_server_of_the_first_version_begins_ends_by_the_clock_too() {
     }
     let mut ends = Vec::new();
     for _ in 0..3 {
-        server.app.lifecycle.tick().await.unwrap();
+        server.app.lifecycle.end_due().await.unwrap();
         ends.push(server.value(
             "SELECT coalesce(end_reason, '') || ' ' || coalesce(ended_at - created_at, 0)
              FROM sessions WHERE id = 'begun'",

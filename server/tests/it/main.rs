@@ -6,6 +6,8 @@ mod bad_input;
 #[cfg(test)]
 mod canaries;
 #[cfg(test)]
+mod closing;
+#[cfg(test)]
 mod cluster;
 #[cfg(test)]
 mod conversation;

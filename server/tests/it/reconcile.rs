@@ -1,59 +1,14 @@
 //! Sessions that no webhook completes, and those that nobody has to be asked about.
 
+use crate::support::provider::Scripted;
 use crate::support::webhook::{completed, server};
 use crate::support::{Server, eventually};
-use async_trait::async_trait;
-use banter_engine::turn::Turn;
-use banter_server::domain::assistant::Assistant;
-use banter_server::providers::{Ask, ModelError, Opening, Provider, ProviderSession, ReplyStream};
+use banter_server::providers::{ModelError, ProviderSession};
 use banter_server::services::lifecycle::Lifecycle;
 use banter_server::services::reconcile::Reconcile;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 const MINUTE: u64 = 60_000;
-
-/// A provider that says of every session what it is told to say, and remembers what it was asked.
-#[derive(Default)]
-struct Scripted {
-    says: Mutex<Option<Result<Option<ProviderSession>, ModelError>>>,
-    asked: Mutex<Vec<String>>,
-}
-
-impl Scripted {
-    fn will_say(&self, answer: Result<Option<ProviderSession>, ModelError>) {
-        *self.says.lock().unwrap() = Some(answer);
-    }
-
-    fn asked(&self) -> Vec<String> {
-        std::mem::take(&mut *self.asked.lock().unwrap())
-    }
-}
-
-#[async_trait]
-impl Provider for Scripted {
-    async fn open(&self, _: &Assistant, _: Opening<'_>) -> Result<Option<String>, ModelError> {
-        unreachable!()
-    }
-    fn reply(&self, _: &Assistant, ask: Ask<'_>) -> ReplyStream {
-        let _: &[Turn] = ask.history;
-        unreachable!()
-    }
-    fn first_message(&self, _: &Assistant) -> Result<Option<String>, ModelError> {
-        unreachable!()
-    }
-    async fn close(&self, _: &Assistant, session: &str) -> Result<(), ModelError> {
-        self.asked.lock().unwrap().push(format!("close {session}"));
-        Ok(())
-    }
-    async fn look_up(
-        &self,
-        _: &Assistant,
-        session: &str,
-    ) -> Result<Option<ProviderSession>, ModelError> {
-        self.asked.lock().unwrap().push(format!("look up {session}"));
-        self.says.lock().unwrap().clone().unwrap()
-    }
-}
 
 fn reconciler(server: &Server, provider: &Arc<Scripted>) -> Reconcile {
     Reconcile { provider: provider.clone(), ..server.app.reconcile.clone() }
@@ -69,7 +24,7 @@ async fn ended() -> (Server, Arc<Scripted>, Reconcile) {
     let provider = Arc::new(Scripted::default());
     let reconcile = reconciler(&server, &provider);
     let lifecycle = Lifecycle { provider: provider.clone(), ..server.app.lifecycle.clone() };
-    lifecycle.tick().await.unwrap();
+    lifecycle.tell().await.unwrap();
     assert_eq!(provider.asked(), ["close v1"]);
     assert_eq!(server.value("SELECT status FROM sessions"), "ended");
     (server, provider, reconcile)
@@ -87,13 +42,13 @@ fn session(completed: bool) -> Result<Option<ProviderSession>, ModelError> {
 async fn what_no_webhook_completes_is_asked_for_once() {
     let (server, provider, reconcile) = ended().await;
     provider.will_say(session(true));
-    reconcile.tick().await.unwrap();
+    reconcile.ask_overdue().await.unwrap();
     server.clock.advance(10 * MINUTE - 1);
-    reconcile.tick().await.unwrap();
+    reconcile.ask_overdue().await.unwrap();
     assert_eq!(provider.asked(), [""; 0], "its webhook still has time");
     server.clock.advance(1);
     let others = (0..8).map(|_| reconciler(&server, &provider)).collect::<Vec<_>>();
-    let rounds = others.iter().map(Reconcile::tick);
+    let rounds = others.iter().map(Reconcile::ask_overdue);
     for round in futures_util::future::join_all(rounds).await {
         round.unwrap();
     }
@@ -103,7 +58,7 @@ async fn what_no_webhook_completes_is_asked_for_once() {
     // The webhook comes after all: the bill stands.
     server.deliver(&server.webhook(), &completed("v1", 9.0)).await;
     server.clock.advance(100 * MINUTE);
-    reconcile.tick().await.unwrap();
+    reconcile.ask_overdue().await.unwrap();
     assert_eq!(server.value(SETTLED), "0.0375|reconciled|1|1");
     assert_eq!(provider.asked(), [""; 0]);
 }
@@ -113,7 +68,7 @@ async fn a_webhook_that_came_leaves_nothing_to_ask() {
     let (server, provider, reconcile) = ended().await;
     server.deliver(&server.webhook(), &completed("v1", 0.5)).await;
     server.clock.advance(100 * MINUTE);
-    reconcile.tick().await.unwrap();
+    reconcile.ask_overdue().await.unwrap();
     assert_eq!(provider.asked(), [""; 0]);
     assert_eq!(server.value(SETTLED), "0.5|webhook|0|1");
 }
@@ -125,16 +80,16 @@ async fn what_goes_on_over_there_is_told_again_and_asked_later() {
     // Each wait is twice the one before.
     for wait in [10, 10, 20, 40] {
         server.clock.advance(wait * MINUTE - 1);
-        reconcile.tick().await.unwrap();
+        reconcile.ask_overdue().await.unwrap();
         assert_eq!(provider.asked(), [""; 0], "{wait}");
         server.clock.advance(1);
-        reconcile.tick().await.unwrap();
+        reconcile.ask_overdue().await.unwrap();
         assert_eq!(provider.asked(), ["look up v1", "close v1"], "{wait}");
     }
     assert_eq!(server.value(SETTLED), "||0|0");
     server.clock.advance(80 * MINUTE);
     provider.will_say(session(true));
-    reconcile.tick().await.unwrap();
+    reconcile.ask_overdue().await.unwrap();
     assert_eq!(provider.asked(), ["look up v1"]);
     assert_eq!(server.value(SETTLED), "0.0375|reconciled|1|1");
 }
@@ -145,11 +100,11 @@ async fn what_nobody_knows_is_settled_without_a_cost() {
     // First it cannot be reached, which proves nothing.
     provider.will_say(Err(ModelError::Unavailable { cause: "down".into() }));
     server.clock.advance(10 * MINUTE);
-    reconcile.tick().await.unwrap();
+    reconcile.ask_overdue().await.unwrap();
     assert_eq!(server.value(SETTLED), "||0|0");
     provider.will_say(Ok(None));
     server.clock.advance(100 * MINUTE);
-    reconcile.tick().await.unwrap();
+    reconcile.ask_overdue().await.unwrap();
     assert_eq!(server.value(SETTLED), "|none|0|1");
 }
 
@@ -159,7 +114,7 @@ async fn a_provider_that_stays_away_does_not_keep_a_log_open_for_ever() {
     provider.will_say(Err(ModelError::Unavailable { cause: "down".into() }));
     for _ in 0..8 {
         server.clock.advance(60 * 60 * MINUTE);
-        reconcile.tick().await.unwrap();
+        reconcile.ask_overdue().await.unwrap();
     }
     assert_eq!(server.value(SETTLED), "|none|0|1");
     assert!(provider.asked().len() <= 8);
@@ -172,10 +127,10 @@ async fn a_session_the_provider_never_opened_needs_no_asking() {
     visitor.open().await.end().await;
     let provider = Arc::new(Scripted::default());
     let reconcile = reconciler(&server, &provider);
-    reconcile.tick().await.unwrap();
+    reconcile.settle_ended().await.unwrap();
     assert_eq!(server.value(SETTLED), "||0|0");
     server.clock.advance(10 * MINUTE);
-    reconcile.tick().await.unwrap();
+    reconcile.settle_ended().await.unwrap();
     assert_eq!(server.value(SETTLED), "|none|0|1");
     assert_eq!(provider.asked(), [""; 0]);
     assert_eq!(server.value("SELECT minutes FROM usage_records"), "0");

@@ -4,6 +4,7 @@ pub(crate) mod balancer;
 pub(crate) mod database;
 pub(crate) mod model;
 pub(crate) mod owner;
+pub(crate) mod provider;
 pub(crate) mod receiver;
 pub(crate) mod rows;
 pub(crate) mod vapi;

@@ -141,6 +141,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         Just(Happening::Began),
         "[ab]".prop_map(Happening::Opened),
         Just(Happening::ProviderClosed),
+        Just(Happening::ProviderUntold),
         Just(Happening::Tick),
     ]
 }

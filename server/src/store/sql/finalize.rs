@@ -13,7 +13,7 @@ use rust_decimal::Decimal;
 use serde_json::json;
 
 /// After so many attempts at most the wait between two no longer doubles.
-const MAX_DOUBLINGS: u32 = 8;
+pub(super) const MAX_DOUBLINGS: u32 = 8;
 
 /// Writes down that a session is completed and for how much, unless that is known.
 pub(super) fn complete(tx: &mut dyn Transaction, session: &SessionId, said: Said) -> Result<bool> {

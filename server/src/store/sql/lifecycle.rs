@@ -34,6 +34,7 @@ pub(super) fn happen_and_count(
     now: u64,
 ) -> Result<Change> {
     let before = session.clone();
+    let closing = if happening == Happening::ProviderUntold { "not_told" } else { "closed" };
     let change = session.apply(happening, now);
     if *session == before && counted == Counted::default() {
         return Ok(change);
@@ -64,7 +65,7 @@ pub(super) fn happen_and_count(
         ended(tx, session, at, reason, now)?;
     }
     if session.phase == Phase::Ended && before.phase == Phase::Ending {
-        timeline::note(tx, id, now, "closed", &json!({}))?;
+        timeline::note(tx, id, now, closing, &json!({}))?;
     }
     if session.provider_session != before.provider_session {
         // What the provider said of its session before we knew that it is ours.

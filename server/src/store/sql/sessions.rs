@@ -1,6 +1,7 @@
 //! Conversations: opened, read, ended.
 
 use super::super::{Conversation, NewSession, Result, SessionRepository, ToClose};
+use super::finalize::MAX_DOUBLINGS;
 use super::lifecycle::{happen, look_later};
 use super::rows::{
     SESSION_COLUMNS, find_session, from_json, insert_messages, is_elsewhere, lock_session,
@@ -74,25 +75,25 @@ impl SessionRepository for SqlStore {
         .await
     }
 
-    async fn claim_closing(&self, now: u64, until: u64, limit: u32) -> Result<Vec<ToClose>> {
+    async fn claim_closing(&self, now: u64, patience_ms: u64, limit: u32) -> Result<Vec<ToClose>> {
         self.write(move |tx| {
-            let sql = "SELECT id FROM sessions WHERE attend_at <= $1 AND status = 'ending'
+            let sql = "SELECT id, provider_session, attempts FROM sessions
+                 WHERE attend_at <= $1 AND status = 'ending'
                  ORDER BY attend_at LIMIT $2 FOR UPDATE SKIP LOCKED";
             let mut claimed = Vec::new();
             for row in tx.query(sql, args![now, limit])? {
-                let id = row.text(0)?;
-                let row = tx.first(
-                    "UPDATE sessions SET attend_at = $2, attempts = attempts + 1 WHERE id = $1
-                     RETURNING provider_session, attempts",
-                    args![&id, until],
+                let (id, attempts) = (row.text(0)?, row.small(2)?);
+                let wait = patience_ms << attempts.min(MAX_DOUBLINGS);
+                tx.execute(
+                    "UPDATE sessions SET attend_at = $2, attempts = attempts + 1 WHERE id = $1",
+                    args![&id, now + wait],
                 )?;
-                let definition = assistant_of(tx, &id)?;
-                let Some((row, assistant)) = row.zip(definition) else { continue };
+                let Some(assistant) = assistant_of(tx, &id)? else { continue };
                 claimed.push(ToClose {
                     session: SessionId(id),
-                    provider_session: row.text(0)?,
+                    provider_session: row.text(1)?,
                     assistant: from_json("assistant", &assistant)?,
-                    attempts: row.small(1)? - 1,
+                    attempts,
                 });
             }
             Ok(claimed)

@@ -1,0 +1,124 @@
+//! Telling a provider that its session is over, whatever the provider does meanwhile.
+
+use crate::support::provider::Scripted;
+use crate::support::webhook::server;
+use crate::support::{Server, database, eventually};
+use banter_server::providers::ModelError;
+use banter_server::services::lifecycle::Lifecycle;
+use banter_server::services::reconcile::Reconcile;
+use std::sync::Arc;
+use std::time::Duration;
+
+const MINUTE: u64 = 60_000;
+
+/// A server that does nothing by itself, with these sessions of Vapi's, which their visitors ended.
+async fn ended(provider_sessions: &[&str]) -> (Server, Arc<Scripted>, Lifecycle) {
+    let server = server().await;
+    server.app.tasks.stop();
+    let visitor = server.visitor();
+    for provider_session in provider_sessions {
+        let chat = visitor.open().await;
+        server.opened(&chat.created.session.id.0, provider_session).await;
+        chat.end().await;
+        server.clock.advance(1);
+    }
+    let provider = Arc::new(Scripted::default());
+    let lifecycle = Lifecycle { provider: provider.clone(), ..server.app.lifecycle.clone() };
+    (server, provider, lifecycle)
+}
+
+#[tokio::test]
+async fn one_that_does_not_answer_holds_up_nobody_else() {
+    let (server, provider, lifecycle) = ended(&["v1", "v2"]).await;
+    let visitor = server.visitor();
+    let idle = visitor.open().await;
+    provider.will_hang_on("v1");
+    let seen = "SELECT CAST(coalesce(max(seen_at), 0) AS TEXT) FROM nodes";
+    let last_seen = server.value(seen);
+    let checks = async {
+        eventually("the other one is told", || {
+            server.value("SELECT status FROM sessions WHERE provider_session = 'v2'") == "ended"
+        })
+        .await;
+        server.clock.advance(3 * MINUTE);
+        eventually("what the clock ended is written down", || {
+            let ended = "SELECT coalesce(end_reason, '') FROM sessions WHERE id = ";
+            server.value(&format!("{ended}'{}'", idle.created.session.id)) == "inactive"
+        })
+        .await;
+        // One server alone has nobody to show it to.
+        eventually("it shows that it lives", || {
+            !database::is_shared() || server.value(seen) != last_seen
+        })
+        .await;
+    };
+    tokio::select! {
+        () = lifecycle.keep() => unreachable!("it goes on for ever"),
+        () = checks => {}
+    }
+    assert_eq!(server.value("SELECT status FROM sessions WHERE provider_session = 'v1'"), "ending");
+    assert!(provider.asked().starts_with(&["close v1".into(), "close v2".into()]));
+}
+
+#[tokio::test]
+async fn one_that_cannot_be_asked_holds_up_no_settling() {
+    let (server, provider, lifecycle) = ended(&["v1"]).await;
+    lifecycle.tell().await.unwrap();
+    server.clock.advance(10 * MINUTE);
+    provider.will_hang_on("v1");
+    let reconcile = Reconcile { provider: provider.clone(), ..server.app.reconcile.clone() };
+    let checks = async {
+        eventually("it is asked", || provider.asked() == ["look up v1"]).await;
+        // Nobody has to be asked about one that the provider never opened.
+        server.visitor().open().await.end().await;
+        server.clock.advance(10 * MINUTE);
+        eventually("the other one is settled", || server.count("usage_records") == 1).await;
+    };
+    tokio::select! {
+        () = reconcile.keep() => unreachable!("it goes on for ever"),
+        () = checks => {}
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_hangs_is_given_up_after_a_while() {
+    let call = std::future::pending::<Result<(), ModelError>>();
+    let began = tokio::time::Instant::now();
+    let outcome = banter_server::providers::in_time(call).await;
+    assert!(matches!(outcome, Err(ModelError::Timeout { .. })));
+    assert_eq!(began.elapsed(), Duration::from_secs(15));
+}
+
+/// A wrong key, a wall in front of the provider: neither says anything about the session.
+#[tokio::test]
+async fn a_refusal_is_tried_again_and_in_the_end_told_as_it_is() {
+    let (server, provider, lifecycle) = ended(&["v1"]).await;
+    let refusal = ModelError::Refused { status: 401, cause: "Invalid Key".into() };
+    provider.will_refuse(Some(refusal));
+    let status = || server.value("SELECT status FROM sessions");
+    for attempt in 0..7 {
+        lifecycle.tell().await.unwrap();
+        assert_eq!(provider.asked(), ["close v1"], "attempt {attempt}");
+        // Each wait is twice the one before.
+        server.clock.advance((MINUTE << attempt) - 1);
+        lifecycle.tell().await.unwrap();
+        assert_eq!((provider.asked(), status()), (vec![], "ending".into()), "attempt {attempt}");
+        server.clock.advance(1);
+    }
+    lifecycle.tell().await.unwrap();
+    assert_eq!(status(), "ended");
+    assert_eq!(server.count("session_events WHERE kind = 'not_told'"), 1);
+    assert_eq!(server.count("session_events WHERE kind = 'closed'"), 0);
+}
+
+#[tokio::test]
+async fn a_provider_that_lets_us_in_again_is_told() {
+    let (server, provider, lifecycle) = ended(&["v1"]).await;
+    provider.will_refuse(Some(ModelError::Forbidden { cause: "1010".into() }));
+    lifecycle.tell().await.unwrap();
+    provider.will_refuse(None);
+    server.clock.advance(MINUTE);
+    lifecycle.tell().await.unwrap();
+    assert_eq!(server.value("SELECT status FROM sessions"), "ended");
+    assert_eq!(server.count("session_events WHERE kind = 'closed'"), 1);
+}
