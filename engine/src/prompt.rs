@@ -3,16 +3,22 @@
 //! The language is cut to what takes time linear in the template and its variables: no loops, no
 //! includes, no assignment, and no filter whose output can multiply. So no stored prompt can
 //! occupy a server, and nothing needs a clock to stop it.
+//!
+//! Every visitor's message waits for a prompt, so what was read of a template is kept.
 
 use crate::model::ModelError;
 use crate::variables::Variables;
-use liquid::ParserBuilder;
+use liquid::{ParserBuilder, Template};
 use liquid_lib::stdlib;
+use quick_cache::sync::Cache;
+use std::sync::{Arc, LazyLock};
 
 /// The longest template, in bytes.
 const MAX_TEMPLATE: usize = 64 * 1024;
 /// The most tags in one template. The parser recurses into nested ones, and its stack is finite.
 const MAX_TAGS: usize = 200;
+/// How many templates are kept, two for each assistant: those used last.
+const KEPT: usize = 512;
 
 /// Renders `template` with `variables`; unknown ones become nothing.
 ///
@@ -34,8 +40,9 @@ pub fn check(template: &str) -> Result<(), ModelError> {
     parse(template).map(drop)
 }
 
-/// `None` for plain text, which most prompts are: it needs no parser.
-fn parse(template: &str) -> Result<Option<liquid::Template>, ModelError> {
+/// `None` for plain text, which needs no parser.
+fn parse(template: &str) -> Result<Option<Arc<Template>>, ModelError> {
+    static READ: LazyLock<Cache<String, Arc<Template>>> = LazyLock::new(|| Cache::new(KEPT));
     if template.len() > MAX_TEMPLATE {
         return Err(fault(format!("the template is longer than {MAX_TEMPLATE} bytes")));
     }
@@ -45,8 +52,13 @@ fn parse(template: &str) -> Result<Option<liquid::Template>, ModelError> {
     if !template.contains("{{") && !template.contains("{%") {
         return Ok(None);
     }
+    if let Some(read) = READ.get(template) {
+        return Ok(Some(read));
+    }
     let parsed = language().and_then(|parser| parser.parse(template));
-    parsed.map(Some).map_err(|error| fault(error.to_string()))
+    let parsed = Arc::new(parsed.map_err(|error| fault(error.to_string()))?);
+    READ.insert(template.to_owned(), parsed.clone());
+    Ok(Some(parsed))
 }
 
 fn fault(cause: String) -> ModelError {
@@ -118,8 +130,14 @@ mod tests {
             ("{% case count %}{% when 3 %}three{% else %}other{% endcase %}", "three"),
             ("{% raw %}{{customer}}{% endraw %}{% comment %}x{% endcomment %}", "{{customer}}"),
         ] {
-            assert_eq!(render(template, &variables()).as_deref(), Ok(expected), "{template}");
+            // The second time from what was read the first time.
+            for _ in 0..2 {
+                assert_eq!(render(template, &variables()).as_deref(), Ok(expected), "{template}");
+            }
         }
+        let other = [("customer", "Al")].into_iter().collect();
+        assert_eq!(render("{{ customer }}!", &variables()).as_deref(), Ok("Jo!"));
+        assert_eq!(render("{{ customer }}!", &other).as_deref(), Ok("Al!"));
     }
 
     #[test]
