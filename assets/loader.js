@@ -5,7 +5,7 @@
 //   - adds one global (`Banter`) and one element (`<banter-widget>`), and nothing else,
 //   - writes no inline style, `<style>`, script or markup and runs nothing from a string, so that it works
 //     under the tightest policy: `script-src OUR; frame-src OUR; style-src 'self'; connect-src 'none'`,
-//   - talks to the origin it came from and to no other, and stores nothing.
+//   - talks to the origin it came from and to no other, and stores nothing but that its launcher is a dot.
 //
 // The server puts `shared::widget::LoaderConfig` in the place of the first value below. Loader and frame
 // say to each other what `shared::host` lists and nothing else. Together with the configuration this
