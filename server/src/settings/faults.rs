@@ -293,7 +293,10 @@ fn assistants(settings: &Settings, faults: &mut Vec<String>) {
                     faults.push(format!("assistants.{name} names the knowledge `{knowledge}`, which is not in engine.knowledge"));
                 }
             }
-            ModelChoice::OpenAi { connection, .. } => {
+            ModelChoice::OpenAi { connection, model, .. } => {
+                if model.trim().is_empty() {
+                    faults.push(format!("{setting}.model.open_ai.model is empty"));
+                }
                 if !settings.engine.connections.contains_key(connection) {
                     faults.push(format!("assistants.{name} names the connection `{connection}`, which is not in engine.connections"));
                 }

@@ -42,6 +42,10 @@ fn unsafe_or_senseless_settings_are_refused_with_the_reason() {
         ("[engine.connections.x]\nbase_url = \"https://user:pass@models.example/v1\"", "base_url"),
         ("[assistants.demo]\nmodel = { builtin = { knowledge = \"nope\" } }", "knowledge"),
         (
+            "[assistants.demo]\nmodel = { open_ai = { connection = \"x\", model = \" \" } }",
+            "assistants.demo.model.open_ai.model is empty",
+        ),
+        (
             "[vapi.connections.x]\nbase_url = \"http://vapi.example\"\napi_key = \"sk-1\"",
             "plain http",
         ),
