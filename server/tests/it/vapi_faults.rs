@@ -129,7 +129,7 @@ async fn a_session_that_cannot_be_opened_is_tried_again_with_the_question() {
     let server = VapiServer::start().await;
     let visitor = server.visitor();
     let chat = visitor.open().await;
-    for act in [Act::Silence, Act::Junk, Act::Fail(402, "no money".into())] {
+    for act in [Act::Silence, Act::Junk, Act::Fail(503, "not now".into())] {
         server.double.will_on(Route::Open, act.clone());
         let (_, error) = chat.retry("q1", "Hi").await.fails().await;
         assert!(error.code.starts_with("assistant_"), "{act:?}: {error:?}");
