@@ -237,6 +237,7 @@ impl App {
             delivering: watch::Sender::new(false),
         });
         app.tasks.background(app.converse.clone().listen());
+        app.tasks.background(app.converse.clone().keep());
         app.tasks.background(app.lifecycle.clone().keep());
         app.tasks.background(deliver.run(app.delivering.subscribe()));
         app.tasks.background(app.exports.clone().work());

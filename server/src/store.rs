@@ -24,7 +24,9 @@ mod sqlite;
 pub mod webhooks;
 mod widgets;
 
-pub use messages::{AnswerEnd, AnswerKey, AnswerOrder, Appended, MessageRepository, Question};
+pub use messages::{
+    AnswerEnd, AnswerKey, AnswerOrder, Appended, Elsewhere, Finished, MessageRepository, Question,
+};
 pub use nodes::NodeRepository;
 pub use notice::Notice;
 pub use provider_events::{

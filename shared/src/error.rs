@@ -43,7 +43,7 @@ pub mod codes {
     pub const METHOD_NOT_ALLOWED: &str = "method_not_allowed";
     /// 409: the widget exists and is switched off.
     pub const WIDGET_DISABLED: &str = "widget_disabled";
-    /// 409: the conversation is over; start a new one.
+    /// 409, or in a stream whose session ended meanwhile: the conversation is over; start a new one.
     pub const SESSION_ENDED: &str = "session_ended";
     /// 409: the log's session is not over yet, or its cost is not settled.
     pub const SESSION_ACTIVE: &str = "session_active";

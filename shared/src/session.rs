@@ -71,7 +71,7 @@ pub enum EndReason {
     OwnerEnded,
     /// Whoever runs the assistant ended it.
     ProviderEnded,
-    /// It could not be carried on.
+    /// Whoever runs the assistant refused for good before anything was answered.
     Failed,
     /// A reason from a newer server.
     #[serde(other)]

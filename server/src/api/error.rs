@@ -36,17 +36,9 @@ pub(super) async fn method_not_allowed() -> ApiError {
     ApiError(Refusal::MethodNotAllowed)
 }
 
-/// Gives `response` the body of its refusal, and logs what was our fault.
+/// Gives `response` the body of its refusal.
 pub(super) fn render(refusal: &Refusal, request_id: &str, mut response: Response) -> Response {
-    let cause = match refusal {
-        Refusal::Internal(cause) => Some(cause.as_ref() as &dyn std::error::Error),
-        Refusal::Unstored(cause) => Some(cause.as_ref() as &dyn std::error::Error),
-        _ => None,
-    };
-    if let Some(error) = cause {
-        tracing::error!(request_id, error, "a request failed");
-    }
-    let body = body(refusal, request_id);
+    let body = told(refusal, request_id);
     // Serialising strings cannot fail.
     let json = serde_json::to_vec(&body).unwrap_or_default();
     let headers = response.headers_mut();
@@ -60,8 +52,21 @@ pub(super) fn render(refusal: &Refusal, request_id: &str, mut response: Response
     response
 }
 
+/// The refusal's body, for an answer or a stream; logs what was our fault.
+pub(super) fn told(refusal: &Refusal, request_id: &str) -> ErrorBody {
+    let cause = match refusal {
+        Refusal::Internal(cause) => Some(cause.as_ref() as &dyn std::error::Error),
+        Refusal::Unstored(cause) => Some(cause.as_ref() as &dyn std::error::Error),
+        _ => None,
+    };
+    if let Some(error) = cause {
+        tracing::error!(request_id, error, "a request failed");
+    }
+    body(refusal, request_id)
+}
+
 /// The refusal's body.
-pub(super) fn body(refusal: &Refusal, request_id: &str) -> ErrorBody {
+fn body(refusal: &Refusal, request_id: &str) -> ErrorBody {
     let field = match refusal {
         Refusal::Invalid { field, .. } => field.clone(),
         _ => None,

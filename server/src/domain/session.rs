@@ -95,6 +95,8 @@ pub enum Happening {
     Stirred,
     /// The page was loaded again, which proves that it is there and no more than that.
     Seen,
+    /// An answer is being written: the visitor waits, and is not silent.
+    Answering,
     /// An answer came to its end: the visitor has it to read from now on.
     Answered,
     /// The visitor left and has `grace_ms` to come back.
@@ -129,6 +131,18 @@ pub enum Change {
     Activated,
     /// The session ended with this, for the reason that is in the record now.
     Ended,
+}
+
+/// What the end of an answer does to its session. One that the provider refused for good (its key, its
+/// bill, its assistant) before it had answered anything is the session's end too: asking again cannot
+/// help before its owner changes something. Where it has answered before, it may be this question.
+#[must_use]
+pub fn after_answer(refused_for_good: bool, answers_before: u32) -> Happening {
+    if refused_for_good && answers_before == 0 {
+        Happening::End(EndReason::Failed)
+    } else {
+        Happening::Answered
+    }
 }
 
 /// When the clock ends a session that its visitor has not left, in Unix milliseconds, and why.
@@ -179,11 +193,14 @@ impl SessionRecord {
             return if self.after_the_end(&happening) { Change::Touched } else { Change::None };
         }
         match happening {
-            Happening::Spoke | Happening::Stirred | Happening::Answered => {
+            Happening::Answering | Happening::Answered => {
+                // It does not bring back a visitor who left.
                 self.last_activity_at = self.last_activity_at.max(now);
-                if happening != Happening::Answered {
-                    self.leaving = None;
-                }
+                Change::Touched
+            }
+            Happening::Spoke | Happening::Stirred => {
+                self.last_activity_at = self.last_activity_at.max(now);
+                self.leaving = None;
                 if happening == Happening::Spoke && self.phase == Phase::Pending {
                     self.phase = Phase::Active;
                     self.active_at = Some(now);

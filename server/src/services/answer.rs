@@ -39,6 +39,17 @@ struct State {
     readers: usize,
     cancelled: bool,
     followed: bool,
+    /// Where it is written here: when its session was told of it last, in Unix milliseconds.
+    held_at: Option<u64>,
+}
+
+/// The last of an answer.
+#[derive(Clone, Debug)]
+pub enum End {
+    /// `Done` or `Error`.
+    Event(StreamEvent),
+    /// It will not be written, although its readers have begun to read.
+    Refusal(Refusal),
 }
 
 #[derive(Debug)]
@@ -47,9 +58,9 @@ enum Phase {
     Starting,
     /// Text is coming.
     Writing,
-    /// Over: `Done` or `Error`.
-    Ended(StreamEvent),
-    /// There will be no answer.
+    /// Over.
+    Ended(End),
+    /// There will be no answer, and nobody has read any of it.
     Refused(Refusal),
 }
 
@@ -73,16 +84,19 @@ impl Answer {
                 readers: 0,
                 cancelled: false,
                 followed: false,
+                held_at: None,
             }),
             news: Notify::new(),
             asked: Notify::new(),
         }
     }
 
-    /// `attempt` is being written, from its start.
-    pub fn begin(&self, attempt: u32, asked_at: u64) {
+    /// `attempt` is being written, from its start. `held_at`, if it is written here, is when its
+    /// session last heard from its visitor; both instants are in Unix milliseconds.
+    pub fn begin(&self, attempt: u32, asked_at: u64, held_at: Option<u64>) {
         self.update(|state| {
             state.text.clear();
+            state.held_at = held_at;
             state.accepted.attempt = attempt;
             state.accepted.created_at = asked_at;
         });
@@ -94,7 +108,7 @@ impl Answer {
     }
 
     /// The question was answered before: here is how.
-    pub fn resolve(&self, stored: Message, asked_at: u64, end: StreamEvent) {
+    pub fn resolve(&self, stored: Message, asked_at: u64, end: End) {
         self.update(|state| {
             state.accepted.attempt = stored.attempt;
             state.accepted.created_at = asked_at;
@@ -103,9 +117,14 @@ impl Answer {
         });
     }
 
-    /// There will be no answer.
+    /// There will be no answer, or no more of it.
     pub fn refuse(&self, refusal: Refusal) {
-        self.update(|state| state.phase = Phase::Refused(refusal));
+        self.update(|state| {
+            state.phase = match state.phase {
+                Phase::Starting | Phase::Refused(_) => Phase::Refused(refusal),
+                Phase::Writing | Phase::Ended(_) => Phase::Ended(End::Refusal(refusal)),
+            };
+        });
     }
 
     /// Whoever wrote it is gone without a word: it ends for whoever waits, unless it is over.
@@ -114,7 +133,9 @@ impl Answer {
             Phase::Starting => {
                 state.phase = Phase::Refused(Refusal::Unavailable { retry_after: RETRY_AFTER });
             }
-            Phase::Writing => state.phase = Phase::Ended(StreamEvent::Error(end())),
+            Phase::Writing => {
+                state.phase = Phase::Ended(End::Event(StreamEvent::Error(end())));
+            }
             Phase::Ended(_) | Phase::Refused(_) => {}
         });
     }
@@ -124,8 +145,8 @@ impl Answer {
         self.update(|state| state.text.push_str(text));
     }
 
-    /// The answer is over: `Done` or `Error`.
-    pub fn end(&self, end: StreamEvent) {
+    /// The answer is over.
+    pub fn end(&self, end: End) {
         self.update(|state| state.phase = Phase::Ended(end));
     }
 
@@ -134,6 +155,16 @@ impl Answer {
     pub fn so_far(&self) -> Option<(u32, String)> {
         let state = self.state();
         matches!(state.phase, Phase::Writing).then(|| (state.accepted.attempt, state.text.clone()))
+    }
+
+    /// Which attempt at which answer is being written here, if its session was not told of it for
+    /// `every` milliseconds; at `now` it is.
+    #[must_use]
+    pub fn hold(&self, now: u64, every: u64) -> Option<(MessageId, u32)> {
+        let mut state = self.state();
+        let held_at = state.held_at.filter(|at| at.saturating_add(every) <= now)?;
+        state.held_at = Some(held_at.max(now));
+        Some((state.accepted.answer_id.clone(), state.accepted.attempt))
     }
 
     /// The text so far.
@@ -248,14 +279,14 @@ pub struct Reader {
 }
 
 /// What has come since a reader last looked.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Step {
     /// The answer is written anew from its start: what the reader has of it is void.
     pub restarted: Option<Accepted>,
     /// New text and the cursor behind it.
     pub delta: Option<(Cursor, String)>,
     /// The end, if it came.
-    pub end: Option<StreamEvent>,
+    pub end: Option<End>,
 }
 
 impl Reader {

@@ -8,24 +8,34 @@ mod following;
 mod live;
 mod writing;
 
-use super::answer::{Answer, Reader};
+use super::answer::{Answer, End, Reader};
 use super::{Refusal, tokens::Claims};
 use crate::clock::Clock;
 use crate::domain::text::{self, TextFault};
 use crate::providers::Provider;
 use crate::settings::{Answer as AnswerSettings, Limits};
 use crate::store::{Appended, Notice, Question, Store};
-use crate::tasks::Tasks;
+use crate::tasks::{Tasks, repeat};
 use banter_shared::error::{ErrorBody, codes};
 use banter_shared::ids::{SessionId, is_valid_id};
 use banter_shared::message::{Message, MessageStatus};
-use banter_shared::session::{History, PostMessage};
+use banter_shared::session::{History, PostMessage, SessionStatus};
 use banter_shared::stream::{Cursor, StreamEvent};
 use following::Followed;
 use live::LiveAnswers;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
+
+/// How often a session is told that its answer is being written, in milliseconds: a few times within
+/// the shortest silence that ends one, so that one failure of the store does not.
+const HOLD_EVERY_MS: u64 = 15_000;
+
+/// How often to look whom that is due for.
+const HOLD_ROUND: Duration = Duration::from_secs(1);
+
+/// How many sessions are told in one transaction: bounds how long others wait for it.
+const HOLD_BATCH: usize = 32;
 
 /// Questions in, answers out. Clones share everything.
 #[derive(Clone)]
@@ -120,11 +130,14 @@ impl Converse {
                 _ => {}
             }
         }
-        Ok(History {
-            session: kept.session.seen_at(self.clock.now_ms()),
-            messages: kept.messages,
-            earlier: kept.earlier,
-        })
+        let session = kept.session.seen_at(self.clock.now_ms());
+        if session.status == SessionStatus::Ended {
+            // Of what could not be answered nothing can be asked again.
+            for error in kept.messages.iter_mut().filter_map(|message| message.error.as_mut()) {
+                error.retryable = false;
+            }
+        }
+        Ok(History { session, messages: kept.messages, earlier: kept.earlier })
     }
 
     /// For as long as the server runs: stops writing where a session is over, and stores more often
@@ -135,10 +148,32 @@ impl Converse {
             match notices.recv().await {
                 Ok(Notice::Ended(session)) => self.for_live(&session, Answer::cancel),
                 Ok(Notice::Follow(session)) => self.for_live(&session, Answer::follow),
-                Ok(_) | Err(RecvError::Lagged(_)) => {}
+                Ok(_) => {}
+                // Some session may have ended unheard; should the store fail, `keep` finds out.
+                Err(RecvError::Lagged(_)) => drop(self.hold(0).await),
                 Err(RecvError::Closed) => return,
             }
         }
+    }
+
+    /// For as long as the server runs: nobody is silent in a session whose answer is being written. Also
+    /// stops the writing where that comes too late, or an end was not heard of.
+    pub async fn keep(self) {
+        let failed = "sessions could not be told that they are being answered";
+        repeat(HOLD_ROUND, failed, || self.hold(HOLD_EVERY_MS)).await;
+    }
+
+    /// One round of [`Converse::keep`] for those that were not told for `every_ms`.
+    async fn hold(&self, every_ms: u64) -> crate::store::Result<()> {
+        let now = self.clock.now_ms();
+        for batch in self.live.hold(now, every_ms).chunks(HOLD_BATCH) {
+            let keys = batch.iter().map(|(key, _)| key.clone()).collect();
+            let going_on = self.store.hold_answers(keys, now).await?;
+            for ((_, answer), _) in batch.iter().zip(going_on).filter(|(_, goes_on)| !goes_on) {
+                answer.cancel();
+            }
+        }
+        Ok(())
     }
 
     fn for_live(&self, session: &SessionId, tell: impl Fn(&Answer)) {
@@ -197,8 +232,8 @@ impl Converse {
                         continue;
                     }
                 }
-                Ok(Appended::Existing { answer: stored, asked_at }) => {
-                    let end = how_it_ended(&stored, request_id);
+                Ok(Appended::Existing { answer: stored, asked_at, is_over }) => {
+                    let end = how_it_ended(&stored, is_over, request_id);
                     answer.resolve(stored, asked_at, end);
                 }
                 Ok(Appended::Busy) => answer.refuse(Refusal::AnswerInProgress),
@@ -229,19 +264,30 @@ impl Drop for Present<'_> {
     }
 }
 
-/// The last event of an answer that was written before.
-fn how_it_ended(stored: &Message, request_id: &str) -> StreamEvent {
-    match stored.status {
-        MessageStatus::Complete | MessageStatus::Unknown => {
-            StreamEvent::Done(Message { text: String::new(), ..stored.clone() })
+/// The last of an answer that was written before; `is_over` says whether its session is over now.
+fn how_it_ended(stored: &Message, is_over: bool, request_id: &str) -> End {
+    match (stored.status, &stored.error) {
+        (MessageStatus::Complete | MessageStatus::Unknown, _) => {
+            End::Event(StreamEvent::Done(Message { text: String::new(), ..stored.clone() }))
         }
+        (MessageStatus::Failed, Some(error)) => End::Event(StreamEvent::Error(ErrorBody {
+            retryable: error.retryable && !is_over,
+            ..error.clone()
+        })),
         // Stored as streaming and written by nobody: orphaned.
-        MessageStatus::Interrupted | MessageStatus::Streaming => {
-            StreamEvent::Error(interrupted(request_id))
+        (MessageStatus::Failed | MessageStatus::Interrupted | MessageStatus::Streaming, _) => {
+            cut_off(is_over, request_id)
         }
-        MessageStatus::Failed => {
-            StreamEvent::Error(stored.error.clone().unwrap_or_else(|| interrupted(request_id)))
-        }
+    }
+}
+
+/// The last of an answer that stopped half-way: because its session is over, which says why it cannot
+/// be asked for again, or for a reason that may pass.
+fn cut_off(is_over: bool, request_id: &str) -> End {
+    if is_over {
+        End::Refusal(Refusal::SessionEnded)
+    } else {
+        End::Event(StreamEvent::Error(interrupted(request_id)))
     }
 }
 

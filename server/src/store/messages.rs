@@ -22,6 +22,8 @@ pub enum Appended {
         answer: Message,
         /// When the question was stored, in Unix milliseconds.
         asked_at: u64,
+        /// Whether the session is over.
+        is_over: bool,
     },
     /// Another server is writing the answer; here is what it has stored of it.
     Elsewhere {
@@ -101,8 +103,33 @@ pub struct AnswerEnd {
     pub text: String,
     /// What it rests on.
     pub sources: Vec<Source>,
-    /// Why it failed.
+    /// Why it failed, for the visitor.
     pub error: Option<ErrorBody>,
+    /// Why it failed, for the owner.
+    pub cause: Option<String>,
+}
+
+/// What became of an answer's end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finished {
+    /// It is stored.
+    Stored {
+        /// Whether the session is over now.
+        is_over: bool,
+    },
+    /// Somebody else writes the answer now.
+    Lost,
+}
+
+/// An answer that another server writes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Elsewhere {
+    /// The answer as far as it is stored.
+    pub answer: Message,
+    /// Whether that server still lives.
+    pub is_alive: bool,
+    /// Whether the session is over.
+    pub is_over: bool,
 }
 
 /// Questions and answers.
@@ -110,15 +137,19 @@ pub struct AnswerEnd {
 pub trait MessageRepository: Send + Sync {
     /// Stores a question once, whatever happens, and says what follows from it.
     async fn append_question(&self, question: Question) -> Result<Appended>;
-    /// Keeps the text of an answer so far. `false` when somebody else writes it now.
+    /// Keeps the text of an answer so far. `false` when there is no use in writing on: somebody else
+    /// writes it now, or its session is over.
     async fn checkpoint_answer(&self, answer: AnswerKey, text: String) -> Result<bool>;
-    /// Stores how an answer ended. `false` when somebody else writes it now.
-    async fn finish_answer(&self, answer: AnswerKey, end: AnswerEnd) -> Result<bool>;
-    /// An answer that another server writes, and whether that server still lives.
+    /// These answers are being written at `now`, so nobody is silent in their sessions. Says of each
+    /// what [`MessageRepository::checkpoint_answer`] says.
+    async fn hold_answers(&self, answers: Vec<AnswerKey>, now: u64) -> Result<Vec<bool>>;
+    /// Stores how an answer ended, and what that does to its session.
+    async fn finish_answer(&self, answer: AnswerKey, end: AnswerEnd) -> Result<Finished>;
+    /// How an answer stands that another server writes.
     async fn answer_elsewhere(
         &self,
         session: &SessionId,
         answer: &MessageId,
         now: u64,
-    ) -> Result<Option<(Message, bool)>>;
+    ) -> Result<Option<Elsewhere>>;
 }

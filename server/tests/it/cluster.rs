@@ -45,7 +45,7 @@ async fn any_server_serves_any_session_and_a_stream_goes_on_elsewhere() {
     let stream = chat.say("q2", "And?").await;
     eventually("the model is asked", || model.open() == 1).await;
     assert_eq!(elsewhere.end().await.status(), 200);
-    assert_eq!(stream.fails().await.1.code, "answer_interrupted");
+    assert_eq!(stream.fails().await.1.code, "session_ended");
     eventually("the call is cancelled", || model.open() == 0).await;
     assert_eq!(chat.history().await.session.end_reason, Some(EndReason::VisitorEnded));
     one.kill().await.unwrap();

@@ -36,7 +36,7 @@ async fn ending_the_chat_cancels_the_call_at_once() {
     let ended = Instant::now();
     assert_eq!(chat.end().await.status(), 200);
     let (_, error) = stream.fails().await;
-    assert_eq!(error.code, "answer_interrupted");
+    assert_eq!((error.code.as_str(), error.retryable), ("session_ended", false));
     eventually("the call is cancelled", || server.model.open() == 0).await;
     assert!(ended.elapsed() < Duration::from_millis(900), "{:?}", ended.elapsed());
 }

@@ -16,6 +16,8 @@ mod crash;
 #[cfg(test)]
 mod embed;
 #[cfg(test)]
+mod ending;
+#[cfg(test)]
 mod exports;
 #[cfg(test)]
 mod hooks;
@@ -45,6 +47,8 @@ mod support;
 mod vapi;
 #[cfg(test)]
 mod vapi_faults;
+#[cfg(test)]
+mod vapi_refusals;
 #[cfg(test)]
 mod webhooks_out;
 #[cfg(test)]

@@ -81,7 +81,7 @@ async fn one_question_is_not_asked_for_ever() {
     let visitor = server.visitor();
     let chat = visitor.open().await;
     for _ in 0..20 {
-        server.model.will(Script::Fail(400, "no".into()));
+        server.model.will(Script::Fail(500, "no".into()));
         chat.retry("q1", "Hi").await.fails().await;
         server.clock.advance(4_000);
     }

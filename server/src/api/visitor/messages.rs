@@ -1,10 +1,10 @@
 //! `POST /visitor/v1/sessions/{session}/messages`: a message in, an answer out as an event stream.
 
 use crate::api::envelope::RequestId;
-use crate::api::error::ApiError;
+use crate::api::error::{self, ApiError};
 use crate::api::extract::{Client, Json, Place, Visitor};
 use crate::app::App;
-use crate::services::answer::{Reader, Step};
+use crate::services::answer::{End, Reader, Step};
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::header;
@@ -71,11 +71,14 @@ pub(in crate::api) async fn create(
         // nginx buffers answers unless told not to.
         (header::HeaderName::from_static("x-accel-buffering"), "no"),
     ];
-    Ok((head, Body::from_stream(events(reader))))
+    Ok((head, Body::from_stream(events(reader, request_id))))
 }
 
 /// The stream's bytes: each item is all that has come, so that a burst leaves in one write.
-fn events(mut reader: Reader) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
+fn events(
+    mut reader: Reader,
+    request_id: String,
+) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
     async_stream::stream! {
         // Enough for what comes at once of most answers.
         let mut bytes = Vec::with_capacity(512);
@@ -87,7 +90,7 @@ fn events(mut reader: Reader) -> impl Stream<Item = Result<Bytes, Infallible>> +
             let step = reader.poll();
             let is_over = step.as_ref().is_some_and(|step| step.end.is_some());
             if let Some(step) = step {
-                write_step(&mut bytes, step);
+                write_step(&mut bytes, step, &request_id);
             }
             if !bytes.is_empty() {
                 yield Ok(Bytes::copy_from_slice(&bytes));
@@ -112,15 +115,19 @@ fn events(mut reader: Reader) -> impl Stream<Item = Result<Bytes, Infallible>> +
     }
 }
 
-fn write_step(bytes: &mut Vec<u8>, step: Step) {
+fn write_step(bytes: &mut Vec<u8>, step: Step, request_id: &str) {
     if let Some(accepted) = step.restarted {
         write(bytes, None, &StreamEvent::Accepted(accepted));
     }
     if let Some((cursor, delta)) = step.delta {
         write(bytes, Some(cursor), &StreamEvent::Delta(delta));
     }
-    if let Some(end) = step.end {
-        write(bytes, None, &end);
+    match step.end {
+        Some(End::Event(event)) => write(bytes, None, &event),
+        Some(End::Refusal(refusal)) => {
+            write(bytes, None, &StreamEvent::Error(error::told(&refusal, request_id)));
+        }
+        None => {}
     }
 }
 

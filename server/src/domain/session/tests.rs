@@ -1,6 +1,6 @@
 //! The state machine by table, and by whatever proptest thinks of.
 
-use super::{Change, Happening, Leaving, Phase, SessionRecord};
+use super::{Change, Happening, Leaving, Phase, SessionRecord, after_answer};
 use crate::domain::provider::ProviderName;
 use banter_shared::session::{EndReason, SessionStatus};
 use proptest::prelude::*;
@@ -34,13 +34,33 @@ fn the_table_of_endings() {
     use EndReason::{
         Collapsed, Expired, Hidden, Inactive, OwnerEnded, ProviderEnded, TabClosed, VisitorEnded,
     };
-    use Happening::{Answered, End, ProviderClosed, Seen, Spoke, Stirred, Tick};
+    use Happening::{Answered, Answering, End, ProviderClosed, Seen, Spoke, Stirred, Tick};
     type Case = (&'static str, Vec<(u64, Happening)>, Option<(u64, EndReason)>);
     let cases: Vec<Case> = vec![
         ("nothing is said", vec![(181_000, Tick)], Some((181_000, Inactive))),
         ("nothing is said, seen late", vec![(999_999, Tick)], Some((181_000, Inactive))),
         ("typing resets", vec![(100_000, Stirred), (181_000, Tick)], None),
         ("an answer resets", vec![(2_000, Spoke), (100_000, Answered), (279_999, Tick)], None),
+        (
+            "an answer that is being written is no silence",
+            vec![(2_000, Spoke), (100_000, Answering), (279_999, Tick)],
+            None,
+        ),
+        (
+            "its writer dies",
+            vec![(2_000, Spoke), (100_000, Answering), (300_000, Tick)],
+            Some((280_000, Inactive)),
+        ),
+        (
+            "it brings nobody back",
+            vec![(5_000, left(TabClosed, 10_000)), (6_000, Answering), (15_000, Tick)],
+            Some((15_000, TabClosed)),
+        ),
+        (
+            "nor puts off the end of its time",
+            (0..13).map(|n| (90_000 * n + 1_000, Answering)).collect(),
+            Some((1_000_000, Expired)),
+        ),
         ("typing too late", vec![(181_000, Stirred)], Some((181_000, Inactive))),
         ("by hand", vec![(5_000, End(VisitorEnded))], Some((5_000, VisitorEnded))),
         (
@@ -103,6 +123,19 @@ fn the_table_of_endings() {
 }
 
 #[test]
+fn only_a_refusal_for_good_before_any_answer_ends_a_session() {
+    let failed = Happening::End(EndReason::Failed);
+    for (for_good, answers, happening) in [
+        (true, 0, failed),
+        (true, 1, Happening::Answered),
+        (false, 0, Happening::Answered),
+        (false, 1, Happening::Answered),
+    ] {
+        assert_eq!(after_answer(for_good, answers), happening, "{for_good} {answers}");
+    }
+}
+
+#[test]
 fn a_session_becomes_active_with_the_first_word() {
     let mut session = record(None);
     assert_eq!(session.apply(Happening::Stirred, 2_000), Change::Touched);
@@ -135,6 +168,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         Just(Happening::Spoke),
         Just(Happening::Stirred),
         Just(Happening::Seen),
+        Just(Happening::Answering),
         Just(Happening::Answered),
         (reason.clone(), 0_u64..100_000).prop_map(|(reason, grace_ms)| left(reason, grace_ms)),
         reason.prop_map(Happening::End),

@@ -1,6 +1,6 @@
 //! Every byte once, nobody left waiting, nothing shown too early.
 
-use super::{Answer, Refusal};
+use super::{Answer, End, Refusal};
 use banter_shared::error::ErrorBody;
 use banter_shared::stream::{Cursor, StreamEvent};
 use futures_util::FutureExt as _;
@@ -10,6 +10,14 @@ use std::time::Duration;
 
 fn done() -> StreamEvent {
     StreamEvent::Delta("stands for the end".into())
+}
+
+/// The event an answer ended with.
+fn event(end: Option<End>) -> Option<StreamEvent> {
+    match end {
+        Some(End::Event(event)) => Some(event),
+        _ => None,
+    }
 }
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {
@@ -26,7 +34,7 @@ proptest! {
         lost_at in any::<prop::sample::Index>(),
     ) {
         let answer = Arc::new(Answer::starting("q".into(), "?".into()));
-        answer.begin(1, 0);
+        answer.begin(1, 0, None);
         answer.accept();
         let whole: String = pieces.concat();
         let lost_at = lost_at.index(pieces.len() + 1);
@@ -45,17 +53,17 @@ proptest! {
                 prop_assert_eq!(reader.accepted().offset, cursor.offset);
             }
         }
-        answer.end(done());
+        answer.end(End::Event(done()));
         let last = reader.poll().unwrap();
         got.push_str(&last.delta.map(|(_, text)| text).unwrap_or_default());
         prop_assert_eq!(got, whole);
-        prop_assert_eq!(last.end, Some(done()));
+        prop_assert_eq!(event(last.end), Some(done()));
     }
 
     #[test]
     fn a_made_up_cursor_is_harmless(text in "\\PC{0,12}", attempt in 0_u32..3, offset: u32) {
         let answer = Arc::new(Answer::starting("q".into(), "?".into()));
-        answer.begin(1, 0);
+        answer.begin(1, 0, None);
         answer.accept();
         answer.push(&text);
         let mut reader = block_on(answer.read(Some(Cursor { attempt, offset }))).unwrap();
@@ -84,38 +92,39 @@ async fn who_waits_for_an_abandoned_answer_is_told() {
     let mut reader = writing.read(None).await.unwrap();
     writing.abandon(|| error.clone());
     let step = reader.poll().unwrap();
-    assert_eq!(step.end, Some(StreamEvent::Error(error.clone())));
+    assert_eq!(event(step.end), Some(StreamEvent::Error(error.clone())));
 
     // One that is over stays as it ended.
     let over = Arc::new(Answer::starting("q".into(), "Hi".into()));
     over.accept();
-    over.end(StreamEvent::Error(ErrorBody { code: "other".into(), ..error.clone() }));
+    let other = ErrorBody { code: "other".into(), ..error.clone() };
+    over.end(End::Event(StreamEvent::Error(other)));
     over.abandon(|| error);
     let step = over.read(None).await.unwrap().poll().unwrap();
-    assert!(matches!(step.end, Some(StreamEvent::Error(end)) if end.code == "other"));
+    assert!(matches!(event(step.end), Some(StreamEvent::Error(end)) if end.code == "other"));
 }
 
 #[tokio::test]
 async fn whoever_reads_while_it_is_written_anew_starts_anew() {
     let answer = Arc::new(Answer::starting("q".into(), "?".into()));
-    answer.begin(1, 0);
+    answer.begin(1, 0, None);
     answer.accept();
     answer.push("Half an ans");
     let mut reader = answer.read(None).await.unwrap();
     assert_eq!(reader.poll().unwrap().delta.unwrap().1, "Half an ans");
-    answer.begin(2, 0);
+    answer.begin(2, 0, None);
     answer.push("Whole");
     let step = reader.poll().unwrap();
     let restarted = step.restarted.unwrap();
     assert_eq!((restarted.attempt, restarted.offset), (2, 0));
     assert_eq!(step.delta, Some((Cursor { attempt: 2, offset: 5 }, "Whole".into())));
-    assert_eq!(reader.poll(), None);
+    assert!(reader.poll().is_none());
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_is_abandoned_only_when_nobody_comes_back_in_time() {
     let answer = Arc::new(Answer::starting("q".into(), "?".into()));
-    answer.begin(1, 0);
+    answer.begin(1, 0, None);
     answer.accept();
     let reader = answer.read(None).await.unwrap();
     let grace = Duration::from_secs(5);
@@ -134,7 +143,7 @@ async fn an_answer_is_abandoned_only_when_nobody_comes_back_in_time() {
 async fn nothing_is_shown_before_the_question_is_stored() {
     let answer = Arc::new(Answer::starting("q".into(), "?".into()));
     let mut reading = Box::pin(answer.read(None));
-    answer.begin(1, 0);
+    answer.begin(1, 0, None);
     answer.push("Early");
     let now = std::future::ready(());
     tokio::select! { biased; _ = &mut reading => panic!("not stored"), () = now => {} }
@@ -146,7 +155,7 @@ async fn nothing_is_shown_before_the_question_is_stored() {
 #[tokio::test]
 async fn whoever_waits_is_woken_and_whoever_is_behind_does_not_wait() {
     let answer = Arc::new(Answer::starting("q".into(), "?".into()));
-    answer.begin(1, 0);
+    answer.begin(1, 0, None);
     answer.accept();
     let mut readers = [answer.read(None).await.unwrap(), answer.read(None).await.unwrap()];
     for reader in &mut readers {
@@ -161,10 +170,10 @@ async fn whoever_waits_is_woken_and_whoever_is_behind_does_not_wait() {
         assert!(reader.poll().is_some());
         assert!(reader.changed().now_or_never().is_none(), "it was seen");
     }
-    answer.begin(2, 0);
+    answer.begin(2, 0, None);
     assert!(readers[0].changed().now_or_never().is_some(), "it is written anew");
     readers[0].poll();
-    answer.end(done());
+    answer.end(End::Event(done()));
     assert!(readers[0].changed().now_or_never().is_some(), "it is over");
 }
 
@@ -187,4 +196,37 @@ async fn whoever_waits_for_a_refused_question_is_refused() {
         answer.refuse(Refusal::SessionEnded);
     });
     assert!(matches!(refusal, Err(Refusal::SessionEnded)));
+}
+
+/// As when a dead server's answer is to be written here and the session is over by then.
+#[tokio::test]
+async fn a_refusal_ends_what_is_being_read() {
+    let answer = Arc::new(Answer::starting("q".into(), "?".into()));
+    answer.begin(1, 0, None);
+    answer.accept();
+    answer.push("Half");
+    let mut reader = answer.read(None).await.unwrap();
+    reader.poll();
+    let refuse = async { answer.refuse(Refusal::SessionEnded) };
+    tokio::join!(reader.changed(), refuse);
+    let end = reader.poll().unwrap().end;
+    assert!(matches!(end, Some(End::Refusal(Refusal::SessionEnded))), "{end:?}");
+    // Whoever comes now reads what there is, and the same end.
+    let step = answer.read(None).await.unwrap().poll().unwrap();
+    assert_eq!(step.delta.unwrap().1, "Half");
+    assert!(matches!(step.end, Some(End::Refusal(Refusal::SessionEnded))));
+}
+
+#[test]
+fn a_session_is_told_now_and_then_of_an_answer_that_is_written_here() {
+    let answer = Answer::starting("q".into(), "?".into());
+    assert_eq!(answer.hold(99_999, 15), None, "nothing is written yet");
+    answer.begin(2, 0, None);
+    assert_eq!(answer.hold(99_999, 15), None, "it is written elsewhere");
+    answer.begin(3, 0, Some(100));
+    let held = Some(("q.a".into(), 3));
+    for (now, every, told) in [(114, 15, false), (115, 15, true), (129, 15, false), (129, 0, true)]
+    {
+        assert_eq!(answer.hold(now, every), held.clone().filter(|_| told), "{now} {every}");
+    }
 }

@@ -1,12 +1,11 @@
 //! Reading along an answer that another server writes: what that server stores is passed on here,
 //! and when it dies the answer is written here, anew.
 
-use super::{Converse, how_it_ended, interrupted};
+use super::{Converse, cut_off, how_it_ended};
 use crate::services::answer::Answer;
-use crate::store::Notice;
+use crate::store::{Elsewhere, Notice};
 use banter_shared::ids::SessionId;
 use banter_shared::message::{Message, MessageStatus};
-use banter_shared::stream::StreamEvent;
 use std::time::Duration;
 use tokio::sync::broadcast;
 
@@ -42,15 +41,19 @@ impl Converse {
         let _ = tokio::time::timeout(CATCH_UP, wrote(&mut notices, session)).await;
         let id = stored.id.clone();
         let mut attempt = 0;
+        let mut is_over = false;
         let mut stored = match self.store.answer_elsewhere(session, &id, self.clock.now_ms()).await
         {
-            Ok(Some((message, _))) => message,
+            Ok(Some(seen)) => {
+                is_over = seen.is_over;
+                seen.answer
+            }
             _ => stored,
         };
         loop {
             if stored.attempt != attempt {
                 attempt = stored.attempt;
-                answer.begin(attempt, asked_at);
+                answer.begin(attempt, asked_at, None);
                 answer.accept();
             }
             if let Some(more) = stored.text.strip_prefix(answer.text().as_str())
@@ -59,25 +62,31 @@ impl Converse {
                 answer.push(more);
             }
             if stored.status != MessageStatus::Streaming {
-                answer.end(how_it_ended(&stored, request_id));
+                answer.end(how_it_ended(&stored, is_over, request_id));
                 return Followed::Over;
             }
-            tokio::select! {
-                () = answer.cancelled() => break,
+            let is_cancelled = tokio::select! {
+                () = answer.cancelled() => true,
                 () = answer.abandoned(self.abandon_after) => return Followed::Over,
-                () = wrote(&mut notices, session) => {}
-                () = tokio::time::sleep(LOOK_EVERY) => {}
-            }
+                () = wrote(&mut notices, session) => false,
+                () = tokio::time::sleep(LOOK_EVERY) => false,
+            };
             match self.store.answer_elsewhere(session, &id, self.clock.now_ms()).await {
-                Ok(Some((_, false))) => return Followed::Orphaned,
-                Ok(Some((message, true))) => stored = message,
-                Ok(None) => break,
+                Ok(Some(seen)) if is_cancelled => is_over = seen.is_over,
+                Ok(Some(Elsewhere { is_alive: false, .. })) => return Followed::Orphaned,
+                Ok(Some(seen)) => {
+                    is_over = seen.is_over;
+                    stored = seen.answer;
+                    continue;
+                }
+                Ok(None) => {}
                 // The store comes back or the reader gives up.
+                Err(_) if !is_cancelled => continue,
                 Err(_) => {}
             }
+            answer.end(cut_off(is_over, request_id));
+            return Followed::Over;
         }
-        answer.end(StreamEvent::Error(interrupted(request_id)));
-        Followed::Over
     }
 }
 

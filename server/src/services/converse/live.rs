@@ -3,6 +3,7 @@
 
 use crate::services::Refusal;
 use crate::services::answer::Answer;
+use crate::store::AnswerKey;
 use banter_shared::ids::SessionId;
 use banter_shared::session::PostMessage;
 use std::collections::HashMap;
@@ -63,6 +64,20 @@ impl LiveAnswers {
     /// The answer that is being written in a session.
     pub(super) fn of(&self, session: &SessionId) -> Option<Arc<Answer>> {
         self.answers().get(session).cloned()
+    }
+
+    /// Those that are written here and whose sessions were not told of it for `every_ms`; at `now`
+    /// they are.
+    pub(super) fn hold(&self, now: u64, every_ms: u64) -> Vec<(AnswerKey, Arc<Answer>)> {
+        let key = |session: &SessionId, answer: &Answer| {
+            let (id, attempt) = answer.hold(now, every_ms)?;
+            Some(AnswerKey { session: session.clone(), id, attempt })
+        };
+        let answers = self.answers();
+        let held = |(session, answer): (&SessionId, &Arc<Answer>)| {
+            key(session, answer).map(|key| (key, answer.clone()))
+        };
+        answers.iter().filter_map(held).collect()
     }
 
     /// Asks every writer to stop.

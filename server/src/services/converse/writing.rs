@@ -1,17 +1,18 @@
 //! Writing one answer: from the provider's stream into the [`Answer`] that visitors read, and into
 //! the store, until it is complete, fails, is cancelled or abandoned.
 
-use super::{Converse, interrupted};
+use super::{Converse, cut_off, interrupted};
 use crate::domain::session::Happening;
 use crate::domain::text;
 use crate::providers::{Ask, Delta, ModelError, Opening};
-use crate::services::answer::Answer;
-use crate::store::{AnswerEnd, AnswerKey, AnswerOrder, Durable};
+use crate::services::answer::{Answer, End};
+use crate::store::{AnswerEnd, AnswerKey, AnswerOrder, Durable, Finished};
 use banter_shared::error::{ErrorBody, codes};
 use banter_shared::ids::SessionId;
 use banter_shared::message::{Message, MessageStatus, Role, Source};
 use banter_shared::stream::StreamEvent;
 use futures_util::StreamExt as _;
+use std::pin::Pin;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -25,6 +26,9 @@ const STORE_AGAIN_AFTER: [Duration; 4] = [
     Duration::from_secs(30),
     Duration::from_secs(300),
 ];
+
+/// The longest cause that is kept for the owner, in bytes.
+const LONGEST_CAUSE: usize = 500;
 
 /// Why the writing stopped.
 enum Stop {
@@ -66,7 +70,7 @@ impl Converse {
         request_id: &str,
     ) {
         let asked = Instant::now();
-        answer.begin(order.attempt, order.asked_at);
+        answer.begin(order.attempt, order.asked_at, Some(order.session.last_activity_at));
         let key = AnswerKey {
             session: session.clone(),
             id: order.answer_id.clone(),
@@ -104,12 +108,15 @@ impl Converse {
                 "the assistant did not answer"
             );
         }
-        let (status, error) = match stop {
-            Stop::Complete => (MessageStatus::Complete, None),
+        let (status, error, cause) = match stop {
+            Stop::Complete => (MessageStatus::Complete, None, None),
             Stop::Cancelled | Stop::Abandoned => {
-                (MessageStatus::Interrupted, Some(interrupted(request_id)))
+                (MessageStatus::Interrupted, Some(interrupted(request_id)), None)
             }
-            Stop::Failed(error) => (MessageStatus::Failed, Some(visible(&error, request_id))),
+            Stop::Failed(error) => {
+                let visible = visible(&error, request_id);
+                (MessageStatus::Failed, Some(visible), Some(cause(&error)))
+            }
         };
         let end = AnswerEnd {
             now: self.clock.now_ms(),
@@ -117,12 +124,13 @@ impl Converse {
             text: answer.text(),
             sources: sources.clone(),
             error: error.clone(),
+            cause: cause.clone(),
         };
         let stored = self.store.finish_answer(key, end).await;
         let last = match (stored, error) {
             // Another server thought this one dead and writes the answer itself.
-            (Ok(false), _) => StreamEvent::Error(interrupted(request_id)),
-            (Ok(true), None) => StreamEvent::Done(Message {
+            (Ok(Finished::Lost), _) => cut_off(false, request_id),
+            (Ok(Finished::Stored { .. }), None) => End::Event(StreamEvent::Done(Message {
                 id: order.answer_id,
                 role: Role::Assistant,
                 text: String::new(),
@@ -131,15 +139,21 @@ impl Converse {
                 attempt: order.attempt,
                 sources,
                 error: None,
-            }),
-            (Ok(true), Some(error)) => StreamEvent::Error(error),
-            (Err(cause), error) => {
-                tracing::error!(session = %session, request_id, error = &cause as &dyn std::error::Error, "an answer was not stored");
+            })),
+            (Ok(Finished::Stored { is_over }), Some(_)) if status == MessageStatus::Interrupted => {
+                cut_off(is_over, request_id)
+            }
+            (Ok(Finished::Stored { is_over }), Some(error)) => {
+                let retryable = error.retryable && !is_over;
+                End::Event(StreamEvent::Error(ErrorBody { retryable, ..error }))
+            }
+            (Err(failure), error) => {
+                tracing::error!(session = %session, request_id, error = &failure as &dyn std::error::Error, "an answer was not stored");
                 let (id, attempt) = (order.answer_id, order.attempt);
                 let key = AnswerKey { session: session.clone(), id, attempt };
                 let (now, text) = (self.clock.now_ms(), answer.text());
-                self.store_later(key, AnswerEnd { now, status, text, sources, error });
-                StreamEvent::Error(interrupted(request_id))
+                self.store_later(key, AnswerEnd { now, status, text, sources, error, cause });
+                cut_off(false, request_id)
             }
         };
         answer.end(last);
@@ -168,14 +182,16 @@ impl Converse {
         sources: &mut Vec<Source>,
     ) -> Stop {
         let mut at = Session { id: order.session.provider_session.clone(), is_new: false };
+        // One for all of it: whoever left while a session was being opened is not waited for anew.
+        let mut abandoned = std::pin::pin!(answer.abandoned(self.abandon_after));
         loop {
             if at.id.is_none() {
-                at = match self.open(order).await {
+                at = match self.open(answer, order, abandoned.as_mut()).await {
                     Ok(id) => Session { id, is_new: true },
-                    Err(error) => return Stop::Failed(error),
+                    Err(stop) => return stop,
                 };
             }
-            let stop = self.relay(key, answer, order, &at, sources).await;
+            let stop = self.relay(key, answer, order, &at, abandoned.as_mut(), sources).await;
             let lost = matches!(&stop, Stop::Failed(ModelError::SessionGone { .. }));
             if !lost || at.is_new || !answer.text().is_empty() {
                 return stop;
@@ -185,20 +201,60 @@ impl Converse {
         }
     }
 
-    /// Opens the provider's own session, if it keeps one; gives what it calls it.
-    async fn open(&self, order: &AnswerOrder) -> Result<Option<String>, ModelError> {
-        let now = self.clock.now_ms();
-        let opening = Opening {
-            session: &order.session.id,
-            expires_in: Duration::from_millis(order.session.expires_at.saturating_sub(now)),
+    /// Opens the provider's own session, if it keeps one; gives what it calls it, unless nobody wants
+    /// the answer any more.
+    async fn open(
+        &self,
+        answer: &Answer,
+        order: &AnswerOrder,
+        mut abandoned: Pin<&mut impl Future<Output = ()>>,
+    ) -> Result<Option<String>, Stop> {
+        let mut opening = Box::pin(self.opening(order));
+        let stop = tokio::select! {
+            // A provider that keeps no sessions has answered already.
+            biased;
+            opened = &mut opening => {
+                let Some(id) = opened? else { return Ok(None) };
+                return tokio::select! {
+                    biased;
+                    () = answer.cancelled() => Err(Stop::Cancelled),
+                    () = abandoned.as_mut() => Err(Stop::Abandoned),
+                    () = std::future::ready(()) => Ok(Some(id)),
+                };
+            }
+            () = answer.cancelled() => Stop::Cancelled,
+            () = abandoned.as_mut() => Stop::Abandoned,
         };
-        let opened = self.provider.open(&order.assistant, opening).await?;
-        if let Some(id) = &opened {
+        // What the provider opens all the same has to be known, or nobody would close it.
+        self.tasks.spawn(async move {
+            let _ = opening.await;
+        });
+        Err(stop)
+    }
+
+    /// The opening itself, which outlives whoever asked for it.
+    fn opening(
+        &self,
+        order: &AnswerOrder,
+    ) -> impl Future<Output = Result<Option<String>, Stop>> + Send + 'static {
+        let (store, provider) = (self.store.clone(), self.provider.clone());
+        let (clock, assistant) = (self.clock.clone(), order.assistant.clone());
+        let (session, expires_at) = (order.session.id.clone(), order.session.expires_at);
+        async move {
+            let expires_in = Duration::from_millis(expires_at.saturating_sub(clock.now_ms()));
+            let opening = Opening { session: &session, expires_in };
+            let opened = provider.open(&assistant, opening).await.map_err(Stop::Failed)?;
+            let Some(id) = &opened else { return Ok(None) };
             let happening = Happening::Opened(id.clone());
-            let kept = self.store.happen(&order.session.id, happening, self.clock.now_ms()).await;
-            kept.map_err(|error| ModelError::Unavailable { cause: error.to_string() })?;
+            match store.happen(&session, happening, clock.now_ms()).await {
+                Ok(Some((record, _))) if record.ended.is_none() => Ok(opened),
+                // It ended meanwhile: there is nobody to answer.
+                Ok(_) => Err(Stop::Cancelled),
+                Err(error) => {
+                    Err(Stop::Failed(ModelError::Unavailable { cause: error.to_string() }))
+                }
+            }
         }
-        Ok(opened)
     }
 
     /// Passes deltas on until the answer stops.
@@ -208,6 +264,7 @@ impl Converse {
         answer: &Answer,
         order: &AnswerOrder,
         at: &Session,
+        mut abandoned: Pin<&mut impl Future<Output = ()>>,
         sources: &mut Vec<Source>,
     ) -> Stop {
         let asked = Instant::now();
@@ -219,7 +276,6 @@ impl Converse {
         };
         let mut stream = self.provider.reply(&order.assistant, ask);
         let mut cancelled = std::pin::pin!(answer.cancelled());
-        let mut abandoned = std::pin::pin!(answer.abandoned(self.abandon_after));
         let mut followed = std::pin::pin!(answer.followed());
         let (mut first, mut is_followed, mut is_stored) = (true, false, true);
         let mut stored_at = asked;
@@ -230,16 +286,20 @@ impl Converse {
                 // is held up by the runtime now and then, and the others have their turn.
                 next = stream.next() => next,
                 () = &mut cancelled => return Stop::Cancelled,
-                () = &mut abandoned => return Stop::Abandoned,
+                () = abandoned.as_mut() => return Stop::Abandoned,
                 // Whoever begins to read along has seen more than is stored.
                 () = &mut followed, if !is_followed => {
                     is_followed = true;
-                    self.checkpoint(key, answer, &mut stored_at).await;
+                    if !self.checkpoint(key, answer, &mut stored_at).await {
+                        return Stop::Cancelled;
+                    }
                     continue;
                 }
                 // And does not wait for the next word to see the last one.
                 () = sleep_until(stored_at + FOLLOWED_EVERY), if is_followed && !is_stored => {
-                    self.checkpoint(key, answer, &mut stored_at).await;
+                    if !self.checkpoint(key, answer, &mut stored_at).await {
+                        return Stop::Cancelled;
+                    }
                     is_stored = true;
                     continue;
                 }
@@ -262,20 +322,27 @@ impl Converse {
                     answer.push(&text::without_nul(text));
                     let every = if is_followed { FOLLOWED_EVERY } else { self.checkpoint_every };
                     is_stored = stored_at.elapsed() >= every;
-                    if is_stored {
-                        self.checkpoint(key, answer, &mut stored_at).await;
+                    if is_stored && !self.checkpoint(key, answer, &mut stored_at).await {
+                        return Stop::Cancelled;
                     }
                 }
             }
         }
     }
 
-    /// Stores what there is. What a crash would cost is bounded by this; a failure here costs nothing
-    /// yet, and the end of the answer will report it.
-    async fn checkpoint(&self, key: &AnswerKey, answer: &Answer, stored_at: &mut Instant) {
+    /// Stores what there is; says whether there is any use in writing on. What a crash would cost is
+    /// bounded by this; a failure here costs nothing yet, and the end of the answer will report it.
+    async fn checkpoint(&self, key: &AnswerKey, answer: &Answer, stored_at: &mut Instant) -> bool {
         *stored_at = Instant::now();
-        let _ = self.store.checkpoint_answer(key.clone(), answer.text()).await;
+        self.store.checkpoint_answer(key.clone(), answer.text()).await.unwrap_or(true)
     }
+}
+
+/// What an owner is told of a model's failure. Secrets are redacted from it.
+fn cause(error: &ModelError) -> String {
+    let mut cause = error.to_string();
+    cause.truncate(cause.floor_char_boundary(LONGEST_CAUSE));
+    cause
 }
 
 /// What a visitor may know of a model's failure.

@@ -55,6 +55,7 @@ pub(super) fn append(
     let Some(mut asked) = ask(tx, question, &answer_id, node)? else {
         return Ok(Appended::NoSession);
     };
+    let is_over = asked.session.end_at(question.now).is_some();
     let (attempt, asked_at) = if asked.said.has_question {
         let stored = find_message(tx, &question.session, &question.id)?;
         // Whoever guesses an id of ours, e.g. the first message's, has found no question.
@@ -75,13 +76,13 @@ pub(super) fn append(
             _ if elsewhere.is_some() && !orphaned => {
                 return Ok(Appended::Elsewhere { answer, asked_at });
             }
-            Repeat::Resume => return Ok(Appended::Existing { answer, asked_at }),
+            Repeat::Resume => return Ok(Appended::Existing { answer, asked_at, is_over }),
             Repeat::Retry if answer.attempt >= MAX_ATTEMPTS && !orphaned => {
                 return Ok(Appended::Full);
             }
             Repeat::Retry => {}
         }
-        if asked.session.end_at(question.now).is_some() {
+        if is_over {
             return Ok(Appended::Ended);
         }
         spoke(tx, &mut asked.session, 0, question.now)?;
@@ -93,7 +94,7 @@ pub(super) fn append(
         )?;
         (answer.attempt + 1, asked_at)
     } else {
-        if asked.session.end_at(question.now).is_some() {
+        if is_over {
             return Ok(Appended::Ended);
         }
         if let Some(refusal) = refuse_new(tx, &asked, question)? {
