@@ -27,6 +27,11 @@ pub(crate) fn install(package: &str, log: &Path, advice: &'static str) -> Result
     Ok(())
 }
 
+/// Whether this machine has them.
+pub(crate) fn is_here() -> bool {
+    process::output(Command::new("apt-get").arg("--version")).is_ok()
+}
+
 /// Whether this is the super-user.
 pub(crate) fn is_root() -> bool {
     process::output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0")

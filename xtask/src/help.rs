@@ -14,6 +14,7 @@ cargo xtask <command>
   arrows           who may depend on whom, and what no file may hold
   test [--only STEP]
                    every check and test; the last line is `N passed, N failed`
-                   steps: setup fmt arrows build clippy clippy-wasm doc deny advisories test size e2e
+                   steps: setup fmt arrows build clippy clippy-wasm doc deny advisories test
+                   test-postgres crash office size e2e
 
 Tools are kept in $XDG_CACHE_HOME/banter (or ~/.cache/banter); logs in target/xtask/logs.";

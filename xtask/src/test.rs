@@ -20,6 +20,8 @@ use std::process::ExitCode;
 pub(crate) enum Outcome {
     /// So many tests passed and failed; none failed means the step holds.
     Counted(Counts),
+    /// The same, and what they measured.
+    Measured(Counts, Vec<String>),
     /// It could not be done here, for this reason, and says nothing about the code.
     Skipped(String),
 }
@@ -41,13 +43,17 @@ pub(crate) fn command(workspace: &Workspace, only: Option<&str>) -> Result<ExitC
     let mut progress = Progress::new(wanted.len());
     let mut held: BTreeMap<&str, bool> = BTreeMap::new();
     let mut total = Counts::default();
+    let mut skipped = Vec::new();
     for step in wanted {
         let missing = step.needs.iter().find(|need| held.get(*need) != Some(&true));
-        let counts = perform(workspace, step, missing.copied(), &mut progress);
+        let counts = perform(workspace, step, missing.copied(), &mut progress, &mut skipped);
         held.insert(step.name, counts.failed == 0);
         total = total + counts;
     }
     println!("all of it took {:.0} s", progress.seconds());
+    for (step, reason) in skipped {
+        println!("{step} was skipped: {reason}");
+    }
     println!("{total}");
     Ok(if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -57,6 +63,7 @@ fn perform(
     step: &Step,
     missing: Option<&str>,
     progress: &mut Progress,
+    skipped: &mut Vec<(&'static str, String)>,
 ) -> Counts {
     let log = workspace.log(step.name);
     let mut counts = Counts::default();
@@ -65,14 +72,18 @@ fn perform(
             anyhow::bail!("not done: {need} failed");
         }
         process::start_log(&log)?;
-        match (step.run)(workspace, &log)? {
-            Outcome::Skipped(reason) => Ok(format!("skipped ({reason})")),
-            Outcome::Counted(counted) => {
-                counts = counted;
-                anyhow::ensure!(counted.failed == 0, "{}", failure(counted, &log));
-                Ok(counted.to_string())
+        let (counted, measured) = match (step.run)(workspace, &log)? {
+            Outcome::Skipped(reason) => {
+                let note = format!("skipped ({reason})");
+                skipped.push((step.name, reason));
+                return Ok(note);
             }
-        }
+            Outcome::Counted(counted) => (counted, Vec::new()),
+            Outcome::Measured(counted, measured) => (counted, measured),
+        };
+        counts = counted;
+        anyhow::ensure!(counted.failed == 0, "{}", failure(counted, &log));
+        Ok(std::iter::once(counted.to_string()).chain(measured).collect::<Vec<_>>().join("; "))
     });
     if let Err(error) = outcome {
         println!("{error:#}");

@@ -1,14 +1,15 @@
 //! `kill -9` and start again, with the real binary: what was accepted is there, once.
 
+mod writers;
+
 use crate::support::model::{Model, Script, words};
 use crate::support::visitor::Visitor;
-use crate::support::{SHOP, config, database, eventually};
-use banter_shared::message::{Message, MessageStatus};
+use crate::support::{SHOP, config, database};
+use banter_shared::message::MessageStatus;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
@@ -102,84 +103,4 @@ async fn sigterm_is_graceful_and_exits_with_zero() {
     model.release(10);
     assert_eq!(stream.text().await, "To the end.");
     assert!(child.wait().await.unwrap().success());
-}
-
-/// How many visitors write at once.
-const WRITERS: usize = 16;
-
-/// How often the server is killed: a few times in every run, 200 times with `CRASH_ROUNDS=200`.
-fn rounds() -> u64 {
-    std::env::var("CRASH_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(5)
-}
-
-#[tokio::test]
-async fn killed_while_many_write() {
-    let (_model, folder) = prepare().await;
-    let (mut child, address) = start(folder.path(), 0).await;
-    let visitor = Visitor::on(SHOP, address);
-    let mut restarts = Vec::new();
-    let mut acknowledged = 0;
-    for round in 0..rounds() {
-        let written = AtomicUsize::new(0);
-        let chats = futures_util::future::join_all((0..WRITERS).map(|_| visitor.open())).await;
-        let writers = chats.iter().map(async |chat| {
-            let mut accepted = Vec::new();
-            for number in 0.. {
-                let id = format!("q{number}");
-                let body = serde_json::json!({"id": id, "text": "Hi"});
-                match chat.message(&body).send().await {
-                    // The head is sent once the question is durable.
-                    Ok(response) if response.status() == 200 => {
-                        accepted.push(id);
-                        written.fetch_add(1, Ordering::Relaxed);
-                        if response.bytes().await.is_err() {
-                            break;
-                        }
-                    }
-                    Ok(response) if response.status() == 409 => {}
-                    Ok(_) | Err(_) => break,
-                }
-            }
-            accepted
-        });
-        let killer = async {
-            eventually("much was written", || written.load(Ordering::Relaxed) > WRITERS).await;
-            // Anywhere between two writes.
-            tokio::time::sleep(Duration::from_micros(round * 7_919 % 50_000)).await;
-            child.kill().await.unwrap();
-        };
-        let (accepted, ()) = tokio::join!(futures_util::future::join_all(writers), killer);
-        let begun = Instant::now();
-        let (restarted, _) = start(folder.path(), address.port()).await;
-        restarts.push(begun.elapsed());
-        child = restarted;
-        for (chat, accepted) in chats.iter().zip(accepted) {
-            let history = chat.history().await;
-            let stored = |id: &str| {
-                history.messages.iter().filter(|message| message.id.as_str() == id).count()
-            };
-            acknowledged += accepted.len();
-            for id in accepted {
-                assert_eq!(stored(&id), 1, "{id}");
-            }
-            // A shared database cannot know so soon that the writer is dead.
-            let is_settled = |m: &Message| m.status != MessageStatus::Streaming;
-            assert!(database::is_shared() || history.messages.iter().all(is_settled));
-        }
-    }
-    child.kill().await.unwrap();
-    restarts.sort();
-    let slowest = restarts[(restarts.len() * 99).div_ceil(100) - 1];
-    // For whoever runs it with `--nocapture`.
-    println!(
-        "{} kills, {acknowledged} acknowledged, restart to ready p99 {slowest:?}",
-        restarts.len()
-    );
-    if !database::is_shared() {
-        let file = rusqlite::Connection::open(folder.path().join("data/banter.db")).unwrap();
-        let check = |name: &str| -> String {
-            file.pragma_query_value(None, name, |row| row.get(0)).unwrap()
-        };
-        assert_eq!(check("integrity_check"), "ok");
-    }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod balancer;
 pub(crate) mod database;
+pub(crate) mod integrity;
 pub(crate) mod model;
 pub(crate) mod owner;
 pub(crate) mod provider;

@@ -43,6 +43,13 @@ pub(super) fn cargo_test(text: &str) -> Counts {
         .fold(Counts::default(), Add::add)
 }
 
+/// What tests have measured: the rest of each line after `measured: `.
+pub(super) fn measured(text: &str) -> Vec<String> {
+    text.lines()
+        .filter_map(|line| Some(line.split_once("measured: ")?.1.trim().to_owned()))
+        .collect()
+}
+
 /// Sums the closing `# pass N`, `# fail N` and `# cancelled N` lines of Node's TAP reporter.
 pub(super) fn node_test(text: &str) -> Counts {
     let sum = |word: &str| -> u64 {
@@ -57,7 +64,7 @@ pub(super) fn node_test(text: &str) -> Counts {
 
 #[cfg(test)]
 mod tests {
-    use super::{Counts, cargo_test, node_test};
+    use super::{Counts, cargo_test, measured, node_test};
 
     #[test]
     fn every_binary_and_the_doc_tests_count() {
@@ -72,6 +79,12 @@ error: 1 target failed:
 ";
         assert_eq!(cargo_test(text), Counts { passed: 15, failed: 2 });
         assert_eq!(cargo_test("error: could not compile"), Counts::default());
+    }
+
+    #[test]
+    fn what_is_measured_may_stand_behind_a_tests_name() {
+        let text = "running 1 test\ntest a ... measured: 200 kills\nok\nmeasured: 3 ms\n";
+        assert_eq!(measured(text), ["200 kills", "3 ms"]);
     }
 
     #[test]

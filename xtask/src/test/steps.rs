@@ -7,7 +7,7 @@ use crate::postgres::Cluster;
 use crate::process::{self, Tool};
 use crate::tools::{CARGO_DENY, WASM_TARGET};
 use crate::workspace::Workspace;
-use crate::{arrows, setup, size};
+use crate::{arrows, debian, setup, size};
 use anyhow::{Context as _, Result, ensure};
 use std::fs;
 use std::path::Path;
@@ -19,7 +19,7 @@ const ADVISORIES_WITHIN: Duration = Duration::from_secs(60);
 
 /// Cheap checks first, what needs a browser last. The server embeds `dist/`, so whatever compiles
 /// it needs `build`.
-pub(super) const ALL: [Step; 13] = [
+pub(super) const ALL: [Step; 15] = [
     Step { name: "setup", needs: &[], run: install },
     Step { name: "fmt", needs: &["setup"], run: fmt },
     Step { name: "arrows", needs: &[], run: check_arrows },
@@ -31,6 +31,8 @@ pub(super) const ALL: [Step; 13] = [
     Step { name: "advisories", needs: &["deny"], run: advisories },
     Step { name: "test", needs: &["build"], run: test },
     Step { name: "test-postgres", needs: &["build"], run: test_postgres },
+    Step { name: "crash", needs: &["build"], run: crash },
+    Step { name: "office", needs: &["build"], run: office },
     Step { name: "size", needs: &["build"], run: check_size },
     Step { name: "e2e", needs: &["build"], run: browser::test },
 ];
@@ -121,6 +123,45 @@ fn test_postgres(workspace: &Workspace, log: &Path) -> Result<Outcome> {
     counted(ran, report::cargo_test(&fs::read_to_string(log)?))
 }
 
+/// 200 times `kill -9`, on either database, with nothing beside it that would be measured as well.
+fn crash(workspace: &Workspace, log: &Path) -> Result<Outcome> {
+    let cluster = Cluster::start(log)?;
+    let mut ran = Ok(());
+    for database in [None, Some(cluster.url())] {
+        let mut command = Tool::Cargo.command();
+        command
+            .args(["test", "-p", "banter-server", "--test", "it", "crash::writers::"])
+            .args(["--", "--ignored", "--nocapture"])
+            .current_dir(&workspace.root)
+            .env_remove("TEST_POSTGRES")
+            .envs(database.map(|url| ("TEST_POSTGRES", url)));
+        ran = ran.and(process::logged(&mut command, log));
+    }
+    let text = fs::read_to_string(log)?;
+    let counts = judged(ran, report::cargo_test(&text))?;
+    ensure!(counts.passed + counts.failed == 2, "it has to be run on both databases");
+    Ok(Outcome::Measured(counts, report::measured(&text)))
+}
+
+/// What LibreOffice makes of exports.
+fn office(workspace: &Workspace, log: &Path) -> Result<Outcome> {
+    if process::output(Command::new("soffice").arg("--version")).is_err() {
+        if !debian::is_here() {
+            let reason = "there is no LibreOffice, and no apt-get to install one";
+            return Ok(Outcome::Skipped(reason.to_owned()));
+        }
+        let advice = "no LibreOffice was found and apt-get could not install one: install it, \
+                      with its `soffice` on PATH";
+        debian::install("libreoffice-calc-nogui", log, advice)?;
+    }
+    let mut command = Tool::Cargo.command();
+    command
+        .args(["test", "-p", "banter-server", "--test", "libreoffice", "--", "--ignored"])
+        .current_dir(&workspace.root);
+    let ran = process::logged(&mut command, log);
+    counted(ran, report::cargo_test(&fs::read_to_string(log)?))
+}
+
 fn check_size(workspace: &Workspace, _: &Path) -> Result<Outcome> {
     size::command(workspace, true)?;
     Ok(Outcome::Counted(Counts::ONE))
@@ -129,11 +170,15 @@ fn check_size(workspace: &Workspace, _: &Path) -> Result<Outcome> {
 /// A runner's outcome: what it counted, unless it failed without a failed test (it did not compile,
 /// it crashed) or counted nothing at all.
 pub(super) fn counted(ran: Result<()>, counts: Counts) -> Result<Outcome> {
+    judged(ran, counts).map(Outcome::Counted)
+}
+
+fn judged(ran: Result<()>, counts: Counts) -> Result<Counts> {
     if counts.failed == 0 {
         ran?;
         ensure!(counts.passed > 0, "no test was run");
     }
-    Ok(Outcome::Counted(counts))
+    Ok(counts)
 }
 
 fn cargo(workspace: &Workspace, log: &Path, arguments: &[&str]) -> Result<Outcome> {

@@ -2,6 +2,7 @@
 //! `TEST_POSTGRES`, a PostgreSQL database of its own. `cargo xtask test` runs all tests on both.
 
 use postgres::{Client, NoTls};
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The URL of a new, empty database; empty for SQLite.
@@ -26,7 +27,7 @@ pub(crate) fn is_shared() -> bool {
 }
 
 /// Runs statements on the database at `url`, or in `file` if that is empty.
-pub(crate) fn run(url: &str, file: &std::path::Path, script: &str) {
+pub(crate) fn run(url: &str, file: &Path, script: &str) {
     if url.is_empty() {
         let connection = rusqlite::Connection::open(file).unwrap();
         connection.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
@@ -37,4 +38,28 @@ pub(crate) fn run(url: &str, file: &std::path::Path, script: &str) {
         Client::connect(&url, NoTls).unwrap().batch_execute(&script).unwrap();
     });
     ran.join().unwrap();
+}
+
+/// The first column of a query's rows, which must be whole numbers, in the database at `url`, or in
+/// `file` if that is empty.
+pub(crate) fn numbers(url: &str, file: &Path, sql: &str) -> Vec<i64> {
+    if url.is_empty() {
+        let connection = rusqlite::Connection::open(file).unwrap();
+        let mut statement = connection.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| row.get(0)).unwrap();
+        return rows.map(Result::unwrap).collect();
+    }
+    let (url, sql) = (url.to_owned(), sql.to_owned());
+    let asked = std::thread::spawn(move || {
+        let rows = Client::connect(&url, NoTls).unwrap().query(&sql, &[]).unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
+    });
+    asked.join().unwrap()
+}
+
+/// The URL of the database that the settings in `folder` name; empty for SQLite.
+pub(crate) fn named_in(folder: &Path) -> String {
+    let text = std::fs::read_to_string(folder.join("banter.toml")).unwrap();
+    let settings: toml::Table = text.parse().unwrap();
+    settings["data"]["url"].as_str().unwrap().to_owned()
 }
