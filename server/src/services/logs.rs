@@ -55,6 +55,7 @@ impl Logs {
             log: whole.log,
             messages: whole.messages,
             timeline: whole.timeline,
+            timeline_cut: whole.timeline_cut,
         })
     }
 

@@ -163,6 +163,8 @@ fn limits(settings: &Settings, faults: &mut Vec<String>) {
         ("messages_per_minute_per_session", limits.messages_per_minute_per_session.into()),
         ("messages_per_minute_per_address", limits.messages_per_minute_per_address.into()),
         ("activity_per_minute_per_address", limits.activity_per_minute_per_address.into()),
+        ("loads_per_minute_per_address", limits.loads_per_minute_per_address.into()),
+        ("leaves_per_minute_per_address", limits.leaves_per_minute_per_address.into()),
         ("owner_requests_per_minute_per_key", limits.owner_requests_per_minute_per_key.into()),
         ("live_answers", limits.live_answers as u64),
     ] {

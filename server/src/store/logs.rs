@@ -15,8 +15,10 @@ pub struct WholeLog {
     pub log: Log,
     /// What was said, oldest first.
     pub messages: Vec<Message>,
-    /// What happened, oldest first.
+    /// The latest of what happened, oldest first.
     pub timeline: Vec<TimelineEvent>,
+    /// Whether more happened before that.
+    pub timeline_cut: bool,
 }
 
 /// What became of a log that was to be deleted.

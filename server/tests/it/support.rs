@@ -2,6 +2,7 @@
 
 pub(crate) mod balancer;
 pub(crate) mod database;
+pub(crate) mod hold;
 pub(crate) mod model;
 pub(crate) mod owner;
 pub(crate) mod receiver;
@@ -46,6 +47,8 @@ pub(crate) fn config(model: SocketAddr) -> String {
         messages_per_minute_per_session = 100000
         messages_per_minute_per_address = 100000
         owner_requests_per_minute_per_key = 100000
+        loads_per_minute_per_address = 100000
+        leaves_per_minute_per_address = 100000
         connections_per_address = 10000
         [answer]
         abandon_seconds = 1

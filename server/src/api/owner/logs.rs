@@ -44,7 +44,7 @@ pub(in crate::api) async fn list(
     Ok(axum::Json(app.logs.list(&owner, &filter, order, after.as_ref(), limit).await?))
 }
 
-/// One log: its transcript, its timeline, and how its minutes came about.
+/// One log: its transcript, the latest of its timeline, and how its minutes came about.
 #[utoipa::path(
     get,
     path = "/api/v1/logs/{log}",

@@ -26,6 +26,9 @@ const FROM: &str = " FROM sessions
     LEFT JOIN campaigns ON campaigns.id = sessions.campaign_id
     LEFT JOIN usage_records ON usage_records.session_id = sessions.id";
 
+/// How much of a timeline is shown.
+const MOST_EVENTS: u32 = 500;
+
 #[async_trait]
 impl LogRepository for SqlStore {
     async fn logs(
@@ -78,8 +81,9 @@ impl LogRepository for SqlStore {
             let sql = format!("{LOGS}{FROM}{}", query.sql);
             let Some(row) = tx.first(&sql, &query.values)? else { return Ok(None) };
             let log = log(&row)?;
-            let (messages, timeline) = (messages(tx, &id)?, timeline(tx, &log)?);
-            Ok(Some(WholeLog { log, messages, timeline }))
+            let messages = messages(tx, &id)?;
+            let (timeline, timeline_cut) = timeline(tx, &log)?;
+            Ok(Some(WholeLog { log, messages, timeline, timeline_cut }))
         })
         .await
     }
@@ -289,16 +293,20 @@ fn remove(tx: &mut dyn Transaction, session: &str) -> Result<u64> {
     tx.execute("DELETE FROM sessions WHERE id = $1", args![session])
 }
 
-/// What happened to a session, in the order in which it was written down. That it became active is
-/// no event of its own: its row says it, and a visitor waits for whatever is written then.
-fn timeline(tx: &mut dyn Transaction, log: &Log) -> Result<Vec<TimelineEvent>> {
-    let mut events = tx
-        .query(
-            "SELECT at, kind, detail FROM session_events
-             WHERE session_id = $1 AND kind <> 'activated' ORDER BY position",
-            args![log.id.as_str()],
-        )?
+/// The latest of what happened to a session, in the order in which it was written down, and whether
+/// there is more. That it became active is no event of its own: its row says it, and a visitor waits for
+/// whatever is written then.
+fn timeline(tx: &mut dyn Transaction, log: &Log) -> Result<(Vec<TimelineEvent>, bool)> {
+    let mut rows = tx.query(
+        "SELECT at, kind, detail FROM session_events
+         WHERE session_id = $1 AND kind <> 'activated' ORDER BY position DESC LIMIT $2",
+        args![log.id.as_str(), MOST_EVENTS + 1],
+    )?;
+    let more = rows.len() > MOST_EVENTS as usize;
+    rows.truncate(MOST_EVENTS as usize);
+    let mut events = rows
         .iter()
+        .rev()
         .map(|row| {
             let detail = from_json("event of a timeline", &row.text(2)?)?;
             Ok(TimelineEvent { at: row.number(0)?, kind: row.text(1)?, detail })
@@ -309,7 +317,7 @@ fn timeline(tx: &mut dyn Transaction, log: &Log) -> Result<Vec<TimelineEvent>> {
         let activated = TimelineEvent { at, kind: "activated".to_owned(), detail: json!({}) };
         events.insert(place, activated);
     }
-    Ok(events)
+    Ok((events, more))
 }
 
 /// Reads a row of [`LOGS`].
