@@ -131,6 +131,8 @@ pub struct Limits {
     pub leaves_per_minute_per_address: u32,
     pub owner_requests_per_minute_per_key: u32,
     pub live_answers: usize,
+    pub search_ms: u64,
+    pub export_mib: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -172,6 +172,12 @@ fn limits(settings: &Settings, faults: &mut Vec<String>) {
             faults.push(format!("limits.{name} = 0 would refuse every visitor"));
         }
     }
+    if !(1..=600_000).contains(&limits.search_ms) {
+        faults.push("limits.search_ms must be from 1 to 600000, ten minutes".into());
+    }
+    if limits.export_mib == 0 {
+        faults.push("limits.export_mib = 0 leaves no room for any export".into());
+    }
     if limits.body_bytes > 1024 * 1024 {
         faults.push(
             "limits.body_bytes is over 1 MiB: a message needs far less, an attacker would not"

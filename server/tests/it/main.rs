@@ -14,6 +14,8 @@ mod crash;
 #[cfg(test)]
 mod embed;
 #[cfg(test)]
+mod export_limits;
+#[cfg(test)]
 mod exports;
 #[cfg(test)]
 mod hooks;
@@ -37,6 +39,8 @@ mod operations;
 mod reconcile;
 #[cfg(test)]
 mod repetition;
+#[cfg(test)]
+mod search;
 #[cfg(test)]
 mod settings;
 #[cfg(test)]

@@ -1,14 +1,13 @@
 //! Logs: listed in pages, read whole, deleted.
 
 use super::super::Result;
-use super::super::logs::{Campaigns, Deleted, Expired, LogRepository, WholeLog};
+use super::super::logs::{Campaigns, Deleted, Expired, LogRepository, Most, Pace, Said, WholeLog};
 use super::rows::{MESSAGE_COLUMNS, from_json, message, messages};
-use super::{Dialect, Row, SqlStore, Transaction, Value, args};
+use super::{Dialect, Row, SqlStore, Transaction, Value, args, exports};
 use crate::domain::log::{LogCursor, LogFilter, Order};
 use crate::domain::owner::Tenant;
 use async_trait::async_trait;
 use banter_shared::ids::{SessionId, WidgetId};
-use banter_shared::message::Message;
 use banter_shared::owner::log::{Log, LogStatus, TimelineEvent, Usage};
 use banter_shared::session::EndReason;
 use serde_json::json;
@@ -38,9 +37,10 @@ impl LogRepository for SqlStore {
         order: Order,
         after: Option<&LogCursor>,
         limit: u32,
+        pace: Pace,
     ) -> Result<Vec<Log>> {
         let (tenant, filter, after) = (tenant.clone(), filter.clone(), after.cloned());
-        self.read(move |tx| {
+        self.look(pace, move |tx| {
             let mut query = Query::of(&tenant, &filter, tx.dialect());
             if let Some(cursor) = &after {
                 let sign = if order == Order::Newest { '<' } else { '>' };
@@ -59,9 +59,15 @@ impl LogRepository for SqlStore {
         .await
     }
 
-    async fn count_logs(&self, tenant: &Tenant, filter: &LogFilter, at_most: u32) -> Result<u64> {
+    async fn count_logs(
+        &self,
+        tenant: &Tenant,
+        filter: &LogFilter,
+        at_most: u32,
+        pace: Pace,
+    ) -> Result<u64> {
         let (tenant, filter) = (tenant.clone(), filter.clone());
-        self.read(move |tx| {
+        self.look(pace, move |tx| {
             let mut query = Query::of(&tenant, &filter, tx.dialect());
             let limit = query.value(at_most);
             let counted = format!("SELECT 1{FROM}{} LIMIT {limit}", query.sql);
@@ -92,25 +98,17 @@ impl LogRepository for SqlStore {
         &self,
         id: &SessionId,
         after: i64,
-        limit: u32,
-    ) -> Result<(Vec<Message>, i64)> {
+        most: Most,
+        pace: Pace,
+    ) -> Result<Said> {
         let id = id.clone();
-        self.read(move |tx| {
-            let sql = format!(
-                "SELECT {MESSAGE_COLUMNS}, position FROM messages
-                 WHERE session_id = $1 AND position > $2 ORDER BY position LIMIT $3"
-            );
-            let rows = tx.query(&sql, args![id.as_str(), after, limit])?;
-            let last = rows.last().map_or(Ok(after), |row| row.int(8))?;
-            Ok((rows.iter().map(message).collect::<Result<_>>()?, last))
-        })
-        .await
+        self.look(pace, move |tx| some_messages(tx, &id, after, most)).await
     }
 
     async fn delete_log(&self, tenant: &Tenant, id: &SessionId) -> Result<Deleted> {
         let (tenant, id) = (tenant.clone(), id.clone());
         self.write(move |tx| {
-            let sql = "SELECT status, finalized_at FROM sessions
+            let sql = "SELECT status, finalized_at, account_id, created_at FROM sessions
                  WHERE id = $1 AND organization_id = $2 AND ($3 = '' OR account_id = $3) FOR UPDATE";
             let account = tenant.account.as_deref().unwrap_or_default();
             let row = tx.first(sql, args![id.as_str(), &tenant.organization, account])?;
@@ -121,6 +119,8 @@ impl LogRepository for SqlStore {
                 return Ok(Deleted::InUse);
             }
             remove(tx, id.as_str())?;
+            let account = row.optional_text(2)?;
+            exports::erase(tx, &tenant.organization, account.as_deref(), row.number(3)?)?;
             Ok(Deleted::Gone)
         })
         .await
@@ -128,8 +128,8 @@ impl LogRepository for SqlStore {
 
     async fn delete_expired_logs(&self, expired: &Expired, limit: u32) -> Result<(usize, usize)> {
         let expired = expired.clone();
-        // Found on a reader's connection: on SQLite's only writer a visitor's message would wait.
-        let ids = self.read(move |tx| find_expired(tx, &expired, limit)).await?;
+        // Found beside everything else: all logs may have to be looked at.
+        let ids = self.look(Pace::Job, move |tx| find_expired(tx, &expired, limit)).await?;
         if ids.is_empty() {
             return Ok((0, 0));
         }
@@ -142,6 +142,28 @@ impl LogRepository for SqlStore {
         })
         .await
     }
+}
+
+/// See `LogRepository::log_messages`. How long they are is known without reading them.
+fn some_messages(tx: &mut dyn Transaction, id: &SessionId, after: i64, most: Most) -> Result<Said> {
+    const HERE: &str = "FROM messages WHERE session_id = $1 AND position > $2
+         ORDER BY position LIMIT $3";
+    let sql = format!("SELECT octet_length(text) + octet_length(sources) {HERE}");
+    let (mut bytes, mut count) = (0, 0_u32);
+    tx.each(&sql, args![id.as_str(), after, most.messages], &mut |row| {
+        if count == 0 || bytes < most.bytes {
+            count += 1;
+        }
+        bytes += row.number(0)?;
+        Ok(())
+    })?;
+    let sql = format!("SELECT {MESSAGE_COLUMNS}, position {HERE}");
+    let rows = tx.query(&sql, args![id.as_str(), after, count])?;
+    Ok(Said {
+        messages: rows.iter().map(message).collect::<Result<_>>()?,
+        last: rows.last().map_or(Ok(after), |row| row.int(8))?,
+        more: bytes >= most.bytes || count == most.messages,
+    })
 }
 
 /// Ids of logs that are kept no longer. An ended session stays ended, so nothing has to be locked.
