@@ -141,7 +141,8 @@ impl Webhooks {
     /// # Errors
     /// When there is none.
     pub async fn delete(&self, organization: &str, id: &str) -> Result<(), Refusal> {
-        let deleted = self.store.delete_endpoint(organization, id).await?;
+        let now = self.clock.now_ms();
+        let deleted = self.store.delete_endpoint(organization, id, now).await?;
         if deleted { Ok(()) } else { Err(NO_WEBHOOK) }
     }
 

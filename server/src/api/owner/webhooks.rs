@@ -256,7 +256,7 @@ pub(in crate::api) struct Since {
     since: Option<String>,
 }
 
-/// Sends again what was given up since an instant.
+/// Sends again what was given up since an instant, whenever it happened.
 #[utoipa::path(
     post,
     path = "/api/v1/webhooks/{webhook}/replay",
@@ -272,6 +272,7 @@ pub(in crate::api) struct Since {
         (status = 401, body = ErrorBody, description = "`unauthorized`"),
         (status = 403, body = ErrorBody, description = "`forbidden`"),
         (status = 404, body = ErrorBody, description = "`not_found`"),
+        (status = 503, body = ErrorBody, description = "`search_timeout`: some may be sent already; ask again"),
     )
 )]
 pub(in crate::api) async fn replay_since(
