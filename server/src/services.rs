@@ -4,6 +4,7 @@
 pub mod answer;
 pub mod configure;
 pub mod converse;
+mod cursor;
 pub mod deliver;
 pub mod exports;
 pub mod keys;

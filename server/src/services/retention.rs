@@ -1,5 +1,5 @@
-//! What is kept for how long: logs as the owner says, files of exports for a week, and what providers
-//! told us of sessions that are no log of ours.
+//! What is kept for how long: logs as the owner says, files of exports for a week, revoked keys for a
+//! while, and what providers told us of sessions that are no log of ours.
 
 use crate::clock::Clock;
 use crate::settings::Settings;
@@ -20,6 +20,9 @@ pub(super) const PIECES: u32 = 16;
 
 /// For how many days a finished export can be fetched at most.
 const EXPORT_DAYS: u32 = 7;
+
+/// How long a revoked key is still listed, in milliseconds.
+const KEY_MS: u64 = 90 * DAY_MS;
 
 const DAY_MS: u64 = 24 * 3600 * 1000;
 
@@ -77,6 +80,8 @@ impl Retention {
             while self.store.prune_unclaimed_events(before, BATCH).await? == BATCH as usize {}
         }
         delete_exports(self.store.as_ref(), now.saturating_sub(self.exports_ms())).await?;
+        let revoked_before = now.saturating_sub(KEY_MS);
+        while self.store.prune_keys(revoked_before, BATCH).await? == u64::from(BATCH) {}
         Ok(deleted)
     }
 

@@ -12,6 +12,8 @@ mod conversation;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod declared;
+#[cfg(test)]
 mod embed;
 #[cfg(test)]
 mod export_limits;

@@ -118,9 +118,15 @@ impl Server {
     }
 
     /// Stops, and starts again on the same database.
-    pub(crate) async fn again(mut self) -> Self {
+    pub(crate) async fn again(self) -> Self {
+        self.again_with(|_| ()).await
+    }
+
+    /// The same with other settings.
+    pub(crate) async fn again_with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         self.stop();
         self.app.drain(Duration::from_secs(5)).await;
+        change(&mut self.settings);
         let again = Self::run(self.settings, self.data, self.clock, self.model).await;
         if again.owner_key.is_empty() { Self { owner_key: self.owner_key, ..again } } else { again }
     }

@@ -1,5 +1,6 @@
 //! Outgoing webhooks: where to, of what, and what became of each delivery.
 
+use super::Page;
 use super::credential::Credential;
 use crate::api::error::ApiError;
 use crate::api::extract::Json;
@@ -187,12 +188,6 @@ pub(in crate::api) async fn test(
 ) -> Result<(StatusCode, axum::Json<Delivery>), ApiError> {
     let delivery = app.webhooks.test(&organization, &webhook).await?;
     Ok((StatusCode::ACCEPTED, axum::Json(delivery)))
-}
-
-/// Where to read on.
-#[derive(Deserialize)]
-pub(in crate::api) struct Page {
-    cursor: Option<String>,
 }
 
 /// Deliveries, newest first, 50 at a time.
