@@ -178,7 +178,13 @@ impl App {
             ),
             keys: Keys { store: store.clone(), clock: clock.clone(), ids: ids.clone() },
             logs: Logs { store: store.clone(), lifecycle: lifecycle.clone() },
-            exports: Exports::new(store.clone(), clock.clone(), ids.clone(), tasks.clone()),
+            exports: Exports::new(
+                store.clone(),
+                clock.clone(),
+                ids.clone(),
+                tasks.clone(),
+                settings.limits.export_mib,
+            ),
             retention: Retention {
                 store: store.clone(),
                 clock: clock.clone(),
@@ -304,9 +310,10 @@ impl App {
 /// The database that the settings name; `node` is this server among those that share it.
 async fn open_store(settings: &Settings, node: String) -> Result<Arc<dyn Store>, StartError> {
     let url = settings.data.url.clone();
+    let limit = Duration::from_millis(settings.limits.search_ms);
     if url.expose_secret().is_empty() {
         let file = settings.data.directory.join("banter.db");
-        return Ok(Arc::new(SqlStore::open(&file, node)?));
+        return Ok(Arc::new(SqlStore::open(&file, node)?.searching_for(limit)));
     }
     let connections = settings.data.connections;
     // The driver blocks while it connects, and must not do so on a thread of the runtime.
@@ -314,7 +321,7 @@ async fn open_store(settings: &Settings, node: String) -> Result<Arc<dyn Store>,
         SqlStore::connect(url.expose_secret(), connections, node)
     });
     match opened.await {
-        Ok(store) => Ok(Arc::new(store?)),
+        Ok(store) => Ok(Arc::new(store?.searching_for(limit))),
         Err(error) => Err(StartError::Store(StoreError::Unopened(error.to_string()))),
     }
 }

@@ -4,6 +4,7 @@
 pub mod answer;
 pub mod configure;
 pub mod converse;
+mod cursor;
 pub mod deliver;
 pub mod exports;
 pub mod keys;
@@ -73,6 +74,9 @@ pub enum Refusal {
     /// As many as there may be at once; says of what.
     #[error("{0}")]
     Busy(String),
+    /// A search that took longer than it may.
+    #[error("this search takes too long; narrow it, with `from` and `to` for example")]
+    SearchTooLong,
     /// The conversation is over.
     #[error("this chat has ended; start a new one")]
     SessionEnded,
@@ -115,6 +119,10 @@ impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Closed => Self::Unavailable { retry_after: Duration::from_secs(1) },
+            StoreError::TooLong => Self::SearchTooLong,
+            StoreError::Crowded => {
+                Self::Busy("other searches are under way; wait for them to end".into())
+            }
             failed if failed.may_pass() => Self::Unstored(Arc::new(failed)),
             other => Self::Internal(Arc::new(other)),
         }

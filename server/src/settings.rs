@@ -127,8 +127,12 @@ pub struct Limits {
     pub messages_per_minute_per_session: u32,
     pub messages_per_minute_per_address: u32,
     pub activity_per_minute_per_address: u32,
+    pub loads_per_minute_per_address: u32,
+    pub leaves_per_minute_per_address: u32,
     pub owner_requests_per_minute_per_key: u32,
     pub live_answers: usize,
+    pub search_ms: u64,
+    pub export_mib: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]

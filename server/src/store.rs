@@ -11,6 +11,7 @@
 
 pub mod exports;
 pub mod keys;
+mod lane;
 pub mod logs;
 mod messages;
 mod migrations;
@@ -67,6 +68,12 @@ pub enum StoreError {
     /// The store could not be opened.
     #[error("the database cannot be opened: {0}")]
     Unopened(String),
+    /// A read took longer than it may.
+    #[error("the search took too long")]
+    TooLong,
+    /// As many reads as may wait for their turn do.
+    #[error("too many searches are waiting")]
+    Crowded,
     /// The store is closing, or cannot be reached right now.
     #[error("the store is closed")]
     Closed,

@@ -75,6 +75,8 @@ pub mod codes {
     pub const PANIC: &str = "panic";
     /// 500: our fault.
     pub const INTERNAL: &str = "internal";
+    /// 503: the search took longer than it may; narrow it, or come back when less is going on.
+    pub const SEARCH_TIMEOUT: &str = "search_timeout";
     /// 503: the server is stopping or its store cannot take writes.
     pub const UNAVAILABLE: &str = "unavailable";
 }

@@ -86,6 +86,7 @@ fn body(refusal: &Refusal, request_id: &str) -> ErrorBody {
                 | Refusal::Busy(_)
                 | Refusal::ExportNotReady
                 | Refusal::LogInUse
+                | Refusal::SearchTooLong
                 | Refusal::Unavailable { .. }
                 | Refusal::Unstored(_)
                 | Refusal::Internal(_)
@@ -101,7 +102,7 @@ fn retry_after(refusal: &Refusal) -> Option<Duration> {
             Some(*retry_after)
         }
         Refusal::Unstored(_) => Some(Duration::from_secs(2)),
-        Refusal::Busy(_) => Some(Duration::from_secs(10)),
+        Refusal::Busy(_) | Refusal::SearchTooLong => Some(Duration::from_secs(10)),
         _ => None,
     }
 }
@@ -123,6 +124,7 @@ fn code(refusal: &Refusal) -> &'static str {
         Refusal::LogInUse            => codes::SESSION_ACTIVE,
         Refusal::ExportNotReady      => codes::EXPORT_NOT_READY,
         Refusal::Busy(_)             => codes::RATE_LIMITED,
+        Refusal::SearchTooLong       => codes::SEARCH_TIMEOUT,
         Refusal::SessionEnded        => codes::SESSION_ENDED,
         Refusal::MessageIdConflict   => codes::MESSAGE_ID_CONFLICT,
         Refusal::AnswerInProgress    => codes::ANSWER_IN_PROGRESS,
@@ -161,6 +163,7 @@ fn status(refusal: &Refusal) -> StatusCode {
         | Refusal::Busy(_)
         | Refusal::SessionFull        => StatusCode::TOO_MANY_REQUESTS,
         Refusal::Unavailable { .. }
+        | Refusal::SearchTooLong
         | Refusal::Unstored(_)        => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::Internal(_)          => StatusCode::INTERNAL_SERVER_ERROR,
     }

@@ -19,6 +19,8 @@ pub struct RateLimits {
     messages_by_session: PerMinute<SessionId>,
     messages_by_address: PerMinute<IpAddr>,
     activity_by_address: PerMinute<IpAddr>,
+    loads_by_address: PerMinute<IpAddr>,
+    leaves_by_address: PerMinute<IpAddr>,
     owner_by_key: PerMinute<String>,
 }
 
@@ -32,6 +34,8 @@ impl RateLimits {
             messages_by_session: PerMinute::new(limits.messages_per_minute_per_session),
             messages_by_address: PerMinute::new(limits.messages_per_minute_per_address),
             activity_by_address: PerMinute::new(limits.activity_per_minute_per_address),
+            loads_by_address: PerMinute::new(limits.loads_per_minute_per_address),
+            leaves_by_address: PerMinute::new(limits.leaves_per_minute_per_address),
             owner_by_key: PerMinute::new(limits.owner_requests_per_minute_per_key),
         }
     }
@@ -45,6 +49,17 @@ impl RateLimits {
     /// One more sign of life; a browser sends a few per minute.
     pub(super) fn activity(&self, address: IpAddr) -> Result<(), Refusal> {
         self.activity_by_address.take(&address)
+    }
+
+    /// One more conversation is loaded.
+    pub(super) fn load(&self, address: IpAddr) -> Result<(), Refusal> {
+        self.loads_by_address.take(&address)
+    }
+
+    /// One more end or leaving. Counted apart from everything else: a page says it once and is gone,
+    /// so nothing else that it did may have used it up.
+    pub(super) fn leave(&self, address: IpAddr) -> Result<(), Refusal> {
+        self.leaves_by_address.take(&address)
     }
 
     /// One more message, sent anew or again.

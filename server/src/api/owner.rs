@@ -12,6 +12,7 @@ use super::error::ApiError;
 use crate::services::Refusal;
 use axum::http::{HeaderValue, header};
 use banter_shared::ids::is_valid_id;
+use serde::Deserialize;
 
 /// Answers of this API are about people: no cache keeps them.
 pub(super) async fn never_cached(
@@ -21,6 +22,12 @@ pub(super) async fn never_cached(
     let mut response = next.run(request).await;
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+/// Where to read on.
+#[derive(Deserialize)]
+pub(in crate::api) struct Page {
+    cursor: Option<String>,
 }
 
 /// An id from the path; whatever cannot be one names nothing.

@@ -24,6 +24,10 @@ const WAITS: [u64; 9] = [
 /// The longest wait that a receiver can ask for with `Retry-After`, in milliseconds.
 pub const LONGEST_WAIT: u64 = 24 * HOUR;
 
+/// After how long without a failure an endpoint that fails has begun anew, in milliseconds: longer than
+/// the longest wait between two attempts, which is `LONGEST_WAIT` and a fifth of it.
+pub const FORGIVEN_AFTER: u64 = 30 * HOUR;
+
 /// How persistent we are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {

@@ -1,6 +1,8 @@
 //! Exports: files of logs, made at once when they are small, or by a job that any server may do.
 
+mod queue;
 mod render;
+mod seats;
 mod work;
 
 pub use render::Pieces;
@@ -11,23 +13,24 @@ use crate::clock::{Clock, IdSource};
 use crate::domain::log::{FilterFault, LogFilter};
 use crate::domain::owner::{Owner, Tenant};
 use crate::export::{self, Options};
-use crate::store::Store;
 use crate::store::exports::NewExport;
+use crate::store::logs::Pace;
+use crate::store::{Result as StoreResult, Store};
 use crate::tasks::Tasks;
 use banter_shared::owner::export::{CreateExport, Export, ExportFormat, ExportState};
 use jiff::tz::TimeZone;
 use render::Plan;
+use seats::Seats;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
 
 /// How many logs an export may have that is made while its caller waits.
 pub const MAX_DIRECT: u32 = 10_000;
 
-/// How many exports may be made at once while their callers wait: each holds a thread.
-const DIRECT_AT_ONCE: usize = 4;
-
-/// How many unfinished exports an organization may have.
+/// How many unfinished exports an account may have, or the organization itself.
 const MAX_OPEN: u32 = 20;
+
+/// How many exports an account may have, or the organization itself: the oldest finished give way.
+const MAX_KEPT: u32 = 100;
 
 /// How many exports are listed.
 const LISTED: u32 = 100;
@@ -39,7 +42,9 @@ pub struct Exports {
     clock: Arc<dyn Clock>,
     ids: IdSource,
     tasks: Tasks,
-    direct: Arc<Semaphore>,
+    direct: Seats,
+    /// What the finished exports of an account may take up, in bytes.
+    max_bytes: u64,
 }
 
 /// A file that is being made.
@@ -51,10 +56,18 @@ pub struct DirectExport {
 }
 
 impl Exports {
-    /// Exports of what is in `store`.
+    /// Exports of what is in `store`; those of an account, or of the organization itself, take up so
+    /// many MiB at most.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>, ids: IdSource, tasks: Tasks) -> Self {
-        Self { store, clock, ids, tasks, direct: Arc::new(Semaphore::new(DIRECT_AT_ONCE)) }
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        ids: IdSource,
+        tasks: Tasks,
+        max_mib: u64,
+    ) -> Self {
+        let max_bytes = max_mib.saturating_mul(1024 * 1024);
+        Self { store, clock, ids, tasks, direct: Seats::default(), max_bytes }
     }
 
     /// Has a file made by a job.
@@ -76,13 +89,25 @@ impl Exports {
             max_open: MAX_OPEN,
         };
         let created = self.store.create_export(export).await?;
-        created.ok_or_else(|| Refusal::Busy("20 exports are waiting; let some finish".into()))
+        let created = created
+            .ok_or_else(|| Refusal::Busy("20 exports are waiting; let some finish".into()))?;
+        self.make_room(&owner.tenant).await?;
+        Ok(created)
+    }
+
+    /// Has the oldest finished exports of a tenant give way to those that are newer or being made.
+    async fn make_room(&self, tenant: &Tenant) -> StoreResult<()> {
+        for id in self.store.exports_too_many(tenant, MAX_KEPT, self.max_bytes).await? {
+            while self.store.delete_export(tenant, &id, PIECES).await? {}
+        }
+        Ok(())
     }
 
     /// Makes a file while the caller waits.
     ///
     /// # Errors
-    /// As [`Exports::create`], and [`Refusal::TooLarge`] when there are too many logs for that.
+    /// As [`Exports::create`], [`Refusal::TooLarge`] when there are too many logs for that, and
+    /// [`Refusal::SearchTooLong`] when they take too long to be counted.
     pub async fn direct(
         &self,
         owner: &Owner,
@@ -90,11 +115,12 @@ impl Exports {
     ) -> Result<DirectExport, Refusal> {
         permit(owner, request.format)?;
         let now = self.clock.now_ms();
-        let plan = self.plan(&owner.tenant, request, now)?;
-        let seat = self.direct.clone().try_acquire_owned().map_err(|_| {
+        let plan = self.plan(&owner.tenant, request, now, Pace::Asked)?;
+        let seat = self.direct.take(&owner.tenant).ok_or_else(|| {
             Refusal::Busy("other exports are being made; wait a moment or create a job".into())
         })?;
-        if self.store.count_logs(&owner.tenant, &plan.filter, MAX_DIRECT + 1).await?
+        let most = MAX_DIRECT + 1;
+        if self.store.count_logs(&owner.tenant, &plan.filter, most, Pace::Asked).await?
             > MAX_DIRECT.into()
         {
             return Err(Refusal::TooLarge(
@@ -172,7 +198,13 @@ impl Exports {
     }
 
     /// How a file is made. Logs that are opened later than `now` are not in it: it has an end.
-    fn plan(&self, tenant: &Tenant, request: &CreateExport, now: u64) -> Result<Plan, Refusal> {
+    fn plan(
+        &self,
+        tenant: &Tenant,
+        request: &CreateExport,
+        now: u64,
+        pace: Pace,
+    ) -> Result<Plan, Refusal> {
         let (mut filter, time_zone) = check(request)?;
         filter.to = Some(filter.to.map_or(now + 1, |to| to.min(now + 1)));
         Ok(Plan {
@@ -182,6 +214,7 @@ impl Exports {
             format: request.format,
             options: Options { time_zone, bom: request.bom },
             page: MAX_PAGE,
+            pace,
         })
     }
 }

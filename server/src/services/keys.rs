@@ -1,12 +1,12 @@
 //! API keys: who holds one, and making, listing and revoking them.
 
-use super::Refusal;
+use super::{Refusal, cursor};
 use crate::clock::{Clock, IdSource};
 use crate::domain::api_key;
 use crate::domain::owner::{Owner, Scopes, Tenant};
 use crate::store::Store;
 use crate::store::keys::{KeyStored, NewKey};
-use banter_shared::owner::key::{CreateKey, Key, KeyCreated};
+use banter_shared::owner::key::{CreateKey, KeyCreated, KeyList};
 use std::sync::Arc;
 
 /// How exactly the last use of a key is known, in milliseconds: a write for each request would cost
@@ -15,6 +15,9 @@ const TOUCH_MS: u64 = 60_000;
 
 /// How many keys an organization may have that are not revoked.
 const MAX_KEYS: u32 = 1_000;
+
+/// How many keys are listed at a time.
+const PAGE: u32 = 100;
 
 /// The longest name of a key, in characters.
 const MAX_NAME: usize = 80;
@@ -47,12 +50,18 @@ impl Keys {
         Ok(owner)
     }
 
-    /// The tenant's keys, the newest first.
+    /// A page of the tenant's keys, the newest first.
     ///
     /// # Errors
-    /// The store's failure.
-    pub async fn list(&self, owner: &Owner) -> Result<Vec<Key>, Refusal> {
-        Ok(self.store.keys(&owner.tenant).await?)
+    /// [`Refusal::Invalid`] when the cursor is none of ours, or the store's failure.
+    pub async fn list(&self, owner: &Owner, cursor: Option<&str>) -> Result<KeyList, Refusal> {
+        let before = cursor.map(cursor::read).transpose()?;
+        let mut items = self.store.keys(&owner.tenant, before, PAGE + 1).await?;
+        let more = items.len() > PAGE as usize;
+        items.truncate(PAGE as usize);
+        let last = items.last().filter(|_| more);
+        let next_cursor = last.map(|last| cursor::after(last.created_at, &last.id));
+        Ok(KeyList { items, next_cursor })
     }
 
     /// Makes a key that may do no more and see no more than the one that makes it.

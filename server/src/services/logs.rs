@@ -1,11 +1,11 @@
 //! Logs, as their owner reads, ends and deletes them.
 
-use super::Refusal;
 use super::lifecycle::Lifecycle;
+use super::{Refusal, retention};
 use crate::domain::log::{LogCursor, LogFilter, Order};
 use crate::domain::owner::Owner;
 use crate::store::Store;
-use crate::store::logs::Deleted;
+use crate::store::logs::{Deleted, Pace};
 use banter_shared::ids::SessionId;
 use banter_shared::owner::log::{Log, LogDetail, LogPage};
 use banter_shared::session::EndReason;
@@ -26,7 +26,7 @@ impl Logs {
     /// One page of the owner's logs.
     ///
     /// # Errors
-    /// The store's failure.
+    /// [`Refusal::SearchTooLong`], [`Refusal::Busy`], or the store's failure.
     pub async fn list(
         &self,
         owner: &Owner,
@@ -37,7 +37,8 @@ impl Logs {
     ) -> Result<LogPage, Refusal> {
         // One more than asked for tells whether there is another page.
         let limit = limit.min(MAX_PAGE);
-        let mut items = self.store.logs(&owner.tenant, filter, order, after, limit + 1).await?;
+        let (tenant, most) = (&owner.tenant, limit + 1);
+        let mut items = self.store.logs(tenant, filter, order, after, most, Pace::Asked).await?;
         let more = items.len() > limit as usize;
         items.truncate(limit as usize);
         let next_cursor = items.last().filter(|_| more).map(|log| LogCursor::after(log).encode());
@@ -55,6 +56,7 @@ impl Logs {
             log: whole.log,
             messages: whole.messages,
             timeline: whole.timeline,
+            timeline_cut: whole.timeline_cut,
         })
     }
 
@@ -70,13 +72,14 @@ impl Logs {
         Ok(ended.ok_or(Refusal::NotFound("log"))?.log)
     }
 
-    /// Deletes a log and everything that was said in it; its line of the ledger stays.
+    /// Deletes a log and everything that was said in it, in the files of exports as well; its line of the
+    /// ledger stays.
     ///
     /// # Errors
     /// [`Refusal::NotFound`], [`Refusal::LogInUse`], or the store's failure.
     pub async fn delete(&self, owner: &Owner, id: &SessionId) -> Result<(), Refusal> {
         match self.store.delete_log(&owner.tenant, id).await? {
-            Deleted::Gone => Ok(()),
+            Deleted::Gone => Ok(retention::delete_exports(self.store.as_ref(), 1).await?),
             Deleted::InUse => Err(Refusal::LogInUse),
             Deleted::Missing => Err(Refusal::NotFound("log")),
         }

@@ -1,5 +1,5 @@
-//! What is kept for how long: logs as the owner says, files of exports for a week, and what providers
-//! told us of sessions that are no log of ours.
+//! What is kept for how long: logs as the owner says, files of exports for a week, revoked keys for a
+//! while, and what providers told us of sessions that are no log of ours.
 
 use crate::clock::Clock;
 use crate::settings::Settings;
@@ -18,10 +18,26 @@ const BATCH: u32 = 50;
 /// How many pieces of a file go in one transaction.
 pub(super) const PIECES: u32 = 16;
 
-/// How long a finished export can be fetched, in milliseconds.
-const EXPORT_MS: u64 = 7 * DAY_MS;
+/// For how many days a finished export can be fetched at most.
+const EXPORT_DAYS: u32 = 7;
+
+/// How long a revoked key is still listed, in milliseconds.
+const KEY_MS: u64 = 90 * DAY_MS;
 
 const DAY_MS: u64 = 24 * 3600 * 1000;
+
+/// Deletes exports that were finished before that instant, in Unix milliseconds, and their files.
+pub(super) async fn delete_exports(store: &dyn Store, before: u64) -> Result<()> {
+    loop {
+        let expired = store.expired_exports(before, BATCH).await?;
+        for (tenant, id) in &expired {
+            while store.delete_export(tenant, id, PIECES).await? {}
+        }
+        if expired.len() < BATCH as usize {
+            return Ok(());
+        }
+    }
+}
 
 /// Deletes what is kept no longer. Any number of servers may do this on one database.
 #[derive(Clone)]
@@ -63,11 +79,19 @@ impl Retention {
         if let Some(before) = self.unclaimed_before(now) {
             while self.store.prune_unclaimed_events(before, BATCH).await? == BATCH as usize {}
         }
-        for (tenant, id) in self.store.expired_exports(now.saturating_sub(EXPORT_MS), BATCH).await?
-        {
-            while self.store.delete_export(&tenant, &id, PIECES).await? {}
-        }
+        delete_exports(self.store.as_ref(), now.saturating_sub(self.exports_ms())).await?;
+        let revoked_before = now.saturating_sub(KEY_MS);
+        while self.store.prune_keys(revoked_before, BATCH).await? == u64::from(BATCH) {}
         Ok(deleted)
+    }
+
+    /// How long a finished export can be fetched, in milliseconds: a week, and no longer than any log
+    /// is kept, because it may hold that one.
+    fn exports_ms(&self) -> u64 {
+        let campaigns = self.settings.campaigns.values();
+        let rules = campaigns.filter_map(|campaign| campaign.retention_days);
+        let rules = rules.chain([self.settings.retention.days]).filter(|days| *days > 0);
+        u64::from(rules.chain([EXPORT_DAYS]).min().unwrap_or(EXPORT_DAYS)) * DAY_MS
     }
 
     /// Since when events that belong to no log are kept; for ever if nothing says otherwise. They have

@@ -1,8 +1,8 @@
 //! What an organization may do with its outgoing webhooks. Secrets are made here, shown once and
 //! kept encrypted.
 
-use super::Refusal;
 use super::secrets::{Sealed, Sealer, Unreadable};
+use super::{Refusal, cursor};
 use crate::clock::{Clock, Entropy, IdSource};
 use crate::domain::signature::SigningSecret;
 use crate::domain::webhook_url::{self, AllowedHosts};
@@ -141,7 +141,8 @@ impl Webhooks {
     /// # Errors
     /// When there is none.
     pub async fn delete(&self, organization: &str, id: &str) -> Result<(), Refusal> {
-        let deleted = self.store.delete_endpoint(organization, id).await?;
+        let now = self.clock.now_ms();
+        let deleted = self.store.delete_endpoint(organization, id, now).await?;
         if deleted { Ok(()) } else { Err(NO_WEBHOOK) }
     }
 
@@ -194,12 +195,12 @@ impl Webhooks {
         cursor: Option<&str>,
     ) -> Result<DeliveryList, Refusal> {
         self.show(organization, endpoint).await?;
-        let before = cursor.map(read_cursor).transpose()?;
+        let before = cursor.map(cursor::read).transpose()?;
         let mut items = self.store.deliveries(organization, endpoint, before, PAGE + 1).await?;
         let more = items.len() > PAGE as usize;
         items.truncate(PAGE as usize);
         let last = items.last().filter(|_| more);
-        let next_cursor = last.map(|last| format!("{}.{}", last.created_at, last.id));
+        let next_cursor = last.map(|last| cursor::after(last.created_at, &last.id));
         Ok(DeliveryList { items, next_cursor })
     }
 
@@ -276,14 +277,6 @@ fn events(mut events: Vec<WebhookEvent>) -> Result<Vec<WebhookEvent>, Refusal> {
         });
     }
     Ok(events)
-}
-
-fn read_cursor(cursor: &str) -> Result<(u64, String), Refusal> {
-    let read = cursor.split_once('.').and_then(|(at, id)| Some((at.parse().ok()?, id.to_owned())));
-    read.ok_or_else(|| Refusal::Invalid {
-        field: Some("cursor".into()),
-        sentence: "the cursor is not one that was given".into(),
-    })
 }
 
 fn shown(endpoint: Endpoint, now: u64) -> Webhook {

@@ -163,12 +163,20 @@ fn limits(settings: &Settings, faults: &mut Vec<String>) {
         ("messages_per_minute_per_session", limits.messages_per_minute_per_session.into()),
         ("messages_per_minute_per_address", limits.messages_per_minute_per_address.into()),
         ("activity_per_minute_per_address", limits.activity_per_minute_per_address.into()),
+        ("loads_per_minute_per_address", limits.loads_per_minute_per_address.into()),
+        ("leaves_per_minute_per_address", limits.leaves_per_minute_per_address.into()),
         ("owner_requests_per_minute_per_key", limits.owner_requests_per_minute_per_key.into()),
         ("live_answers", limits.live_answers as u64),
     ] {
         if value == 0 {
             faults.push(format!("limits.{name} = 0 would refuse every visitor"));
         }
+    }
+    if !(1..=600_000).contains(&limits.search_ms) {
+        faults.push("limits.search_ms must be from 1 to 600000, ten minutes".into());
+    }
+    if limits.export_mib == 0 {
+        faults.push("limits.export_mib = 0 leaves no room for any export".into());
     }
     if limits.body_bytes > 1024 * 1024 {
         faults.push(

@@ -19,7 +19,7 @@ pub struct NewExport {
     pub file_name: String,
     /// Now, in Unix milliseconds.
     pub now: u64,
-    /// How many unfinished exports an organization may have.
+    /// How many unfinished exports the tenant may have.
     pub max_open: u32,
 }
 
@@ -51,7 +51,7 @@ pub struct Lease {
 /// is lost: the export was called off, deleted or taken over.
 #[async_trait]
 pub trait ExportRepository: Send + Sync {
-    /// Stores a new export and tells every server. `None` when there are too many.
+    /// Stores a new export and tells every server. `None` when the tenant has too many.
     async fn create_export(&self, export: NewExport) -> Result<Option<Export>>;
     /// Up to `limit` of the tenant's exports, the newest first.
     async fn exports(&self, tenant: &Tenant, limit: u32) -> Result<Vec<Export>>;
@@ -64,16 +64,27 @@ pub trait ExportRepository: Send + Sync {
     /// Deletes up to `limit` pieces of a file that nobody can fetch any more, the row with the last
     /// of them. Returns whether anything is left.
     async fn delete_export(&self, tenant: &Tenant, id: &str, limit: u32) -> Result<bool>;
+    /// Ids of finished exports that have to go for the tenant's own to be at most `exports` and
+    /// `bytes`, the oldest of them. What accounts have is counted by itself.
+    async fn exports_too_many(
+        &self,
+        tenant: &Tenant,
+        exports: u32,
+        bytes: u64,
+    ) -> Result<Vec<String>>;
     /// Ids of up to `limit` exports that were finished before that instant (Unix milliseconds).
     async fn expired_exports(&self, before: u64, limit: u32) -> Result<Vec<(Tenant, String)>>;
 
-    /// Claims an export that nobody works on, from its beginning.
+    /// Claims an export that nobody works on, from its beginning. What somebody left of its file has to
+    /// be cleared.
     async fn claim_export(
         &self,
         holder: &str,
         now: u64,
         until: u64,
     ) -> Result<Option<ClaimedExport>>;
+    /// Deletes up to `limit` pieces of its file. Says whether any are left; `None` when the lease is lost.
+    async fn clear_export(&self, lease: Lease, limit: u32) -> Result<Option<bool>>;
     /// Writes down how many logs there are and how many of them are written.
     async fn export_progress(&self, lease: Lease, total: u64, done: u64) -> Result<bool>;
     /// Stores a piece of the file.

@@ -8,6 +8,15 @@ use banter_shared::ids::SessionId;
 use banter_shared::message::Message;
 use banter_shared::owner::log::{Log, TimelineEvent};
 
+/// Who waits for a search, which says how long it may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// An owner.
+    Asked,
+    /// A job, or nobody.
+    Job,
+}
+
 /// A log with everything in it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WholeLog {
@@ -15,8 +24,10 @@ pub struct WholeLog {
     pub log: Log,
     /// What was said, oldest first.
     pub messages: Vec<Message>,
-    /// What happened, oldest first.
+    /// The latest of what happened, oldest first.
     pub timeline: Vec<TimelineEvent>,
+    /// Whether more happened before that.
+    pub timeline_cut: bool,
 }
 
 /// What became of a log that was to be deleted.
@@ -39,6 +50,26 @@ pub struct Expired {
     pub campaigns: Campaigns,
 }
 
+/// How much may be read at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Most {
+    /// So many messages.
+    pub messages: u32,
+    /// And not one more once they have so many bytes.
+    pub bytes: u64,
+}
+
+/// Some messages of a session.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Said {
+    /// The messages, oldest first.
+    pub messages: Vec<Message>,
+    /// The position of the last of them: where to read on.
+    pub last: i64,
+    /// Whether there may be more.
+    pub more: bool,
+}
+
 /// Which campaigns are meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Campaigns {
@@ -48,7 +79,11 @@ pub enum Campaigns {
     AllBut(Vec<String>),
 }
 
-/// Logs.
+/// Logs. What takes a [`Pace`] is stopped when that is over, as [`StoreError::TooLong`], and is refused
+/// as [`StoreError::Crowded`] when too many wait for the same.
+///
+/// [`StoreError::TooLong`]: super::StoreError::TooLong
+/// [`StoreError::Crowded`]: super::StoreError::Crowded
 #[async_trait]
 pub trait LogRepository: Send + Sync {
     /// Up to `limit` logs that come after `after` in this order.
@@ -59,20 +94,28 @@ pub trait LogRepository: Send + Sync {
         order: Order,
         after: Option<&LogCursor>,
         limit: u32,
+        pace: Pace,
     ) -> Result<Vec<Log>>;
     /// How many logs there are; counting stops at `at_most`.
-    async fn count_logs(&self, tenant: &Tenant, filter: &LogFilter, at_most: u32) -> Result<u64>;
+    async fn count_logs(
+        &self,
+        tenant: &Tenant,
+        filter: &LogFilter,
+        at_most: u32,
+        pace: Pace,
+    ) -> Result<u64>;
     /// One log with everything in it.
     async fn log(&self, tenant: &Tenant, id: &SessionId) -> Result<Option<WholeLog>>;
-    /// Up to `limit` messages of a session after that position, oldest first, and the position of the
-    /// last of them.
+    /// Some messages of a session after that position, oldest first.
     async fn log_messages(
         &self,
         id: &SessionId,
         after: i64,
-        limit: u32,
-    ) -> Result<(Vec<Message>, i64)>;
-    /// Removes a log with everything that was said; its line of the ledger stays.
+        most: Most,
+        pace: Pace,
+    ) -> Result<Said>;
+    /// Removes a log with everything that was said; its line of the ledger stays. Files of exports that may
+    /// hold something of it are made anew or expire at once.
     async fn delete_log(&self, tenant: &Tenant, id: &SessionId) -> Result<Deleted>;
     /// Removes up to `limit` logs that are kept no longer. Returns how many it found and how many it removed:
     /// another server may have been faster.

@@ -26,6 +26,8 @@ mod values;
 mod webhooks;
 mod widgets;
 
+use super::lane::Lanes;
+use super::logs::Pace;
 use super::postgres::Postgres;
 use super::sqlite::{Haste, Sqlite};
 use super::{Durable, Notice, Result, Store};
@@ -33,6 +35,7 @@ use assistants::Assistants;
 use async_trait::async_trait;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 use tokio::sync::broadcast;
 
 pub(in crate::store) use logs::lower;
@@ -85,6 +88,8 @@ pub struct SqlStore {
     /// This server's name among those that share the database.
     node: String,
     assistants: Assistants,
+    /// For reads that may take long.
+    lanes: Lanes,
     /// When it was last seen to take writes, in Unix milliseconds.
     pinged: Arc<AtomicU64>,
 }
@@ -116,7 +121,20 @@ impl SqlStore {
     }
 
     fn on(database: Database, node: String) -> Self {
-        Self { database, node, assistants: Assistants::default(), pinged: Arc::default() }
+        Self {
+            database,
+            node,
+            assistants: Assistants::default(),
+            lanes: Lanes::default(),
+            pinged: Arc::default(),
+        }
+    }
+
+    /// The same store with this much time for a search that an owner waits for, and a multiple of it
+    /// for what a job looks for.
+    #[must_use]
+    pub fn searching_for(self, limit: Duration) -> Self {
+        Self { lanes: self.lanes.clone().within(limit), ..self }
     }
 
     /// Runs `work` in a transaction and returns its result once that is durable. `work` may run
@@ -173,6 +191,20 @@ impl SqlStore {
         match &self.database {
             Database::Sqlite(sqlite) => sqlite.read(work).await,
             Database::Postgres(postgres) => postgres.read(work).await,
+        }
+    }
+
+    /// The same for what may take long, in a lane of its own: visitors do not wait behind it, and it
+    /// is stopped when its time is over.
+    async fn look<T: Send + 'static>(
+        &self,
+        pace: Pace,
+        work: impl Fn(&mut dyn Transaction) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (leash, waiting) = self.lanes.enter(pace)?;
+        match &self.database {
+            Database::Sqlite(sqlite) => waiting.on(sqlite.look(pace, leash, work)).await,
+            Database::Postgres(postgres) => waiting.on(postgres.look(pace, leash, work)).await,
         }
     }
 }

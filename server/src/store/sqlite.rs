@@ -12,6 +12,8 @@ mod statements;
 mod transaction;
 mod writer;
 
+use super::lane::{self, Leash};
+use super::logs::Pace;
 use super::sql::Transaction;
 use super::{Durable, Notice, Result};
 use reader::Readers;
@@ -21,11 +23,17 @@ use writer::Writer;
 
 pub(super) use writer::Haste;
 
+/// How many connections visitors' reads have: they are short and mostly from memory; more would only
+/// wait for each other.
+const READERS: usize = 2;
+
 /// The database. Clones share the connections.
 #[derive(Clone, Debug)]
 pub(super) struct Sqlite {
     writer: Writer,
     readers: Readers,
+    asked: Readers,
+    jobs: Readers,
 }
 
 impl Sqlite {
@@ -37,7 +45,13 @@ impl Sqlite {
         let mut connection = connection::open_writer(file)?;
         connection::migrate(&mut connection)?;
         let writer = Writer::start(connection, log::open(file)?)?;
-        Ok(Self { writer, readers: Readers::start(file)? })
+        let leashed = |name, pace| Readers::start_leashed(file, name, lane::connections(pace));
+        Ok(Self {
+            writer,
+            readers: Readers::start(file, READERS)?,
+            asked: leashed("search", Pace::Asked)?,
+            jobs: leashed("job", Pace::Job)?,
+        })
     }
 
     /// See `SqlStore::write`.
@@ -63,6 +77,19 @@ impl Sqlite {
         work: impl FnOnce(&mut dyn Transaction) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         self.readers.read(work).await
+    }
+
+    /// See `SqlStore::look`.
+    pub(super) async fn look<T: Send + 'static>(
+        &self,
+        pace: Pace,
+        leash: Leash,
+        work: impl FnOnce(&mut dyn Transaction) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        match pace {
+            Pace::Asked => self.asked.look(leash, work).await,
+            Pace::Job => self.jobs.look(leash, work).await,
+        }
     }
 
     /// What committed transactions tell. One process has the file, so nobody else needs to know.

@@ -61,7 +61,7 @@ pub trait WebhookRepository: Send + Sync {
     async fn endpoints(&self, organization: &str) -> Result<Vec<Endpoint>>;
     /// An endpoint of an organization.
     async fn endpoint(&self, organization: &str, id: &str) -> Result<Option<Endpoint>>;
-    /// Changes an endpoint at `now`; returns it as it stands then.
+    /// Changes an endpoint at `now`; one with another address has not failed yet. Returns it as it stands then.
     async fn change_endpoint(
         &self,
         organization: &str,
@@ -77,8 +77,9 @@ pub trait WebhookRepository: Send + Sync {
         secret: Vec<u8>,
         previous_until: u64,
     ) -> Result<Option<Endpoint>>;
-    /// Deletes an endpoint and what waits for it. `false` when there is none.
-    async fn delete_endpoint(&self, organization: &str, id: &str) -> Result<bool>;
+    /// Deletes an endpoint and what waits for it: at `now` it is out of service, and then its outbox
+    /// goes, a part at a time. `false` when there is none.
+    async fn delete_endpoint(&self, organization: &str, id: &str, now: u64) -> Result<bool>;
     /// Up to `limit` deliveries to an endpoint, newest first, older than the one `before` (when it
     /// was written, its id).
     async fn deliveries(
@@ -96,7 +97,7 @@ pub trait WebhookRepository: Send + Sync {
         id: &str,
         now: u64,
     ) -> Result<Option<Delivery>>;
-    /// Sends again what was given up of what was written at `since` or later. Returns how many.
+    /// Sends again what was given up at `since` or later, whenever it was written. Returns how many.
     async fn replay_since(
         &self,
         organization: &str,

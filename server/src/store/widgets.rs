@@ -52,7 +52,7 @@ pub enum Seeded {
 #[async_trait]
 pub trait WidgetRepository: Send + Sync {
     /// Writes what the configuration declares, replacing what it declared before under the same
-    /// names. Makes the first organization if there is none.
+    /// names, and closes the widgets and accounts that it declares no more. Makes the first organization if there is none.
     async fn declare(&self, declaration: Declaration) -> Result<Seeded>;
     /// The tenant's widgets by their ids, each with the unguessable path of its webhooks. An account has
     /// those of its campaigns.

@@ -226,3 +226,64 @@ async fn a_key_has_so_many_requests_a_minute() {
     assert!(response.headers().contains_key("retry-after"));
     assert_eq!(first.get("/keys").await.0, StatusCode::OK, "others are not slowed down");
 }
+
+/// Puts keys into the database, made a millisecond after each other, revoked at `revoked_at`.
+fn put_keys(server: &Server, name: &str, count: u32, revoked_at: &str) {
+    server.sql(&format!(
+        "INSERT INTO api_keys (digest, organization_id, created_at, id, name, scopes, revoked_at)
+         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})
+         SELECT '{name}-' || i, 'default', 1000 + i / 2, 'key_{name}_' || i, 'put', '[]',
+             {revoked_at} FROM n;"
+    ));
+}
+
+#[tokio::test]
+async fn keys_are_listed_in_pages() {
+    let server = Server::start().await;
+    let owner = server.first_owner();
+    put_keys(&server, "a", 230, "NULL");
+    let (mut cursor, mut all, mut sizes) = (String::new(), Vec::new(), Vec::new());
+    loop {
+        let (status, page) = owner.get(&format!("/keys{cursor}")).await;
+        assert_eq!(status, StatusCode::OK, "{page}");
+        let items = page["items"].as_array().unwrap();
+        sizes.push(items.len());
+        let of = |key: &serde_json::Value| {
+            (key["createdAt"].as_u64().unwrap(), key["id"].as_str().unwrap().to_owned())
+        };
+        all.extend(items.iter().map(of));
+        let Some(next) = page["nextCursor"].as_str() else { break };
+        cursor = format!("?cursor={next}");
+    }
+    assert_eq!(sizes, [100, 100, 31]);
+    let mut sorted = all.clone();
+    sorted.sort();
+    sorted.dedup();
+    sorted.reverse();
+    assert_eq!(all, sorted, "each once, the newest first");
+    assert_eq!(owner.get("/keys?cursor=x").await.0, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn revoked_keys_are_forgotten_after_a_while() {
+    let server = Server::start().await;
+    let (day, now) = (24 * 3600 * 1000_u64, 1_795_000_000_000_u64);
+    put_keys(&server, "old", 120, &(now - 91 * day).to_string());
+    put_keys(&server, "young", 3, &(now - 89 * day).to_string());
+    put_keys(&server, "good", 4, "NULL");
+    server.app.retention.run().await.unwrap();
+    assert_eq!(server.count("api_keys"), 3 + 4 + 1);
+}
+
+#[tokio::test]
+async fn whoever_makes_and_revokes_keys_all_day_fills_nothing() {
+    let server = Server::start().await;
+    let owner = server.first_owner();
+    put_keys(&server, "a", 1_010, "1794000000000 + i");
+    owner.make_key(&["logs:read"], None).await;
+    assert_eq!(server.count("api_keys WHERE revoked_at IS NOT NULL"), 1_000);
+    assert_eq!(server.count("api_keys WHERE digest IN ('a-10', 'a-11')"), 1, "the oldest go");
+    let (id, _) = owner.make_key(&["logs:read"], None).await;
+    assert_eq!(owner.delete(&format!("/keys/{id}")).await.0, StatusCode::NO_CONTENT);
+    assert_eq!(owner.get("/logs").await.0, StatusCode::OK);
+}

@@ -14,9 +14,13 @@ mod conversation;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod declared;
+#[cfg(test)]
 mod embed;
 #[cfg(test)]
 mod ending;
+#[cfg(test)]
+mod export_limits;
 #[cfg(test)]
 mod exports;
 #[cfg(test)]
@@ -30,6 +34,8 @@ mod leaving;
 #[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
 mod logs;
 #[cfg(test)]
 mod model_faults;
@@ -39,6 +45,8 @@ mod operations;
 mod reconcile;
 #[cfg(test)]
 mod repetition;
+#[cfg(test)]
+mod search;
 #[cfg(test)]
 mod settings;
 #[cfg(test)]

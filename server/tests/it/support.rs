@@ -2,6 +2,7 @@
 
 pub(crate) mod balancer;
 pub(crate) mod database;
+pub(crate) mod hold;
 pub(crate) mod integrity;
 pub(crate) mod model;
 pub(crate) mod owner;
@@ -48,6 +49,8 @@ pub(crate) fn config(model: SocketAddr) -> String {
         messages_per_minute_per_session = 100000
         messages_per_minute_per_address = 100000
         owner_requests_per_minute_per_key = 100000
+        loads_per_minute_per_address = 100000
+        leaves_per_minute_per_address = 100000
         connections_per_address = 10000
         [answer]
         abandon_seconds = 1
@@ -117,9 +120,15 @@ impl Server {
     }
 
     /// Stops, and starts again on the same database.
-    pub(crate) async fn again(mut self) -> Self {
+    pub(crate) async fn again(self) -> Self {
+        self.again_with(|_| ()).await
+    }
+
+    /// The same with other settings.
+    pub(crate) async fn again_with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
         self.stop();
         self.app.drain(Duration::from_secs(5)).await;
+        change(&mut self.settings);
         let again = Self::run(self.settings, self.data, self.clock, self.model).await;
         if again.owner_key.is_empty() { Self { owner_key: self.owner_key, ..again } } else { again }
     }

@@ -1,7 +1,9 @@
 //! Outgoing webhooks: an owner sets them up, a receiver that does as it is told gets them.
 
 mod crash;
+mod deleting;
 mod delivering;
+mod lasting;
 mod managing;
 
 use crate::support::{Server, client, eventually};

@@ -101,11 +101,14 @@ pub struct KeyCreated {
     pub secret: String,
 }
 
-/// `GET /api/v1/keys`: the newest first, revoked ones included.
+/// `GET /api/v1/keys`: one page, the newest first, revoked ones included.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct KeyList {
-    /// The keys.
+    /// The keys of this page.
     pub items: Vec<Key>,
+    /// Give it as `cursor` to read on; absent on the last page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
 }

@@ -174,8 +174,11 @@ pub struct LogDetail {
     pub minutes_formula: Option<String>,
     /// What was said, oldest first.
     pub messages: Vec<Message>,
-    /// What happened, oldest first.
+    /// The latest 500 of what happened, oldest first.
     pub timeline: Vec<TimelineEvent>,
+    /// Whether more happened before that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub timeline_cut: bool,
 }
 
 /// Something that happened to a session.

@@ -37,6 +37,7 @@ use std::sync::Arc;
         (status = 403, body = ErrorBody, description = "`forbidden`, also for a format the account may not export"),
         (status = 413, body = ErrorBody, description = "`too_large`: create a job"),
         (status = 429, body = ErrorBody, description = "`rate_limited`; see `Retry-After`"),
+        (status = 503, body = ErrorBody, description = "`search_timeout`: narrow the filters"),
     )
 )]
 pub(in crate::api) async fn direct(

@@ -1,25 +1,27 @@
 //! API keys: make, list, revoke.
 
 use super::credential::Credential;
-use super::known;
+use super::{Page, known};
 use crate::api::error::ApiError;
 use crate::api::extract::Json;
 use crate::app::App;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use banter_shared::error::ErrorBody;
 use banter_shared::owner::key::{CreateKey, KeyCreated, KeyList, Scope};
 use std::sync::Arc;
 
-/// All keys, the newest first. A key that is bound to an account sees that account's only.
+/// Keys, the newest first, 100 at a time. A key that is bound to an account sees that account's only.
 #[utoipa::path(
     get,
     path = "/api/v1/keys",
     tag = "owner",
+    params(("cursor" = Option<String>, Query, description = "`nextCursor` of the page before")),
     security(("api_key" = ["keys:manage"])),
     responses(
         (status = 200, body = KeyList),
+        (status = 400, body = ErrorBody, description = "`invalid_request`"),
         (status = 401, body = ErrorBody, description = "`unauthorized`"),
         (status = 403, body = ErrorBody, description = "`forbidden`"),
     )
@@ -27,9 +29,10 @@ use std::sync::Arc;
 pub(in crate::api) async fn list(
     State(app): State<Arc<App>>,
     credential: Credential,
+    Query(page): Query<Page>,
 ) -> Result<impl IntoResponse, ApiError> {
     let owner = credential.with(Scope::KeysManage)?;
-    Ok(axum::Json(KeyList { items: app.keys.list(&owner).await? }))
+    Ok(axum::Json(app.keys.list(&owner, page.cursor.as_deref()).await?))
 }
 
 /// Makes a key. Its secret is in the answer and nowhere else.

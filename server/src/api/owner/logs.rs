@@ -32,6 +32,8 @@ use std::sync::Arc;
         (status = 400, body = ErrorBody, description = "`invalid_request`; `field` says which"),
         (status = 401, body = ErrorBody, description = "`unauthorized`"),
         (status = 403, body = ErrorBody, description = "`forbidden`"),
+        (status = 429, body = ErrorBody, description = "`rate_limited`; see `Retry-After`"),
+        (status = 503, body = ErrorBody, description = "`search_timeout`: narrow the filters"),
     )
 )]
 pub(in crate::api) async fn list(
@@ -44,7 +46,7 @@ pub(in crate::api) async fn list(
     Ok(axum::Json(app.logs.list(&owner, &filter, order, after.as_ref(), limit).await?))
 }
 
-/// One log: its transcript, its timeline, and how its minutes came about.
+/// One log: its transcript, the latest of its timeline, and how its minutes came about.
 #[utoipa::path(
     get,
     path = "/api/v1/logs/{log}",
@@ -90,7 +92,8 @@ pub(in crate::api) async fn end(
     Ok(axum::Json(app.logs.end(&owner, &SessionId(known("log", id)?)).await?))
 }
 
-/// Deletes a log and everything that was said in it. Its line of the billing ledger stays.
+/// Deletes a log and everything that was said in it; files of exports that may hold something of it go
+/// as well. Its line of the billing ledger stays.
 #[utoipa::path(
     delete,
     path = "/api/v1/logs/{log}",

@@ -1,5 +1,6 @@
 //! Outgoing webhooks: where to, of what, and what became of each delivery.
 
+use super::Page;
 use super::credential::Credential;
 use crate::api::error::ApiError;
 use crate::api::extract::Json;
@@ -189,12 +190,6 @@ pub(in crate::api) async fn test(
     Ok((StatusCode::ACCEPTED, axum::Json(delivery)))
 }
 
-/// Where to read on.
-#[derive(Deserialize)]
-pub(in crate::api) struct Page {
-    cursor: Option<String>,
-}
-
 /// Deliveries, newest first, 50 at a time.
 #[utoipa::path(
     get,
@@ -256,7 +251,7 @@ pub(in crate::api) struct Since {
     since: Option<String>,
 }
 
-/// Sends again what was given up since an instant.
+/// Sends again what was given up since an instant, whenever it happened.
 #[utoipa::path(
     post,
     path = "/api/v1/webhooks/{webhook}/replay",
@@ -272,6 +267,7 @@ pub(in crate::api) struct Since {
         (status = 401, body = ErrorBody, description = "`unauthorized`"),
         (status = 403, body = ErrorBody, description = "`forbidden`"),
         (status = 404, body = ErrorBody, description = "`not_found`"),
+        (status = 503, body = ErrorBody, description = "`search_timeout`: some may be sent already; ask again"),
     )
 )]
 pub(in crate::api) async fn replay_since(

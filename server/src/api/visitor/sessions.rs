@@ -65,12 +65,15 @@ pub(in crate::api) async fn create(
         (status = 401, body = ErrorBody, description = "`unauthorized` or `token_expired`"),
         (status = 403, body = ErrorBody, description = "`forbidden` or `origin_not_allowed`"),
         (status = 404, body = ErrorBody, description = "`not_found`"),
+        (status = 429, body = ErrorBody, description = "`rate_limited`; see `Retry-After`"),
     )
 )]
 pub(in crate::api) async fn history(
     State(app): State<Arc<App>>,
     Visitor(claims): Visitor,
+    Client(address): Client,
 ) -> Result<impl IntoResponse, ApiError> {
+    app.rate_limits.load(address)?;
     // Whoever loads the page again has not left.
     app.lifecycle.seen(&claims.session).await?;
     let history = app.converse.history(&claims.session).await?;
@@ -94,12 +97,15 @@ pub(in crate::api) async fn history(
         (status = 403, body = ErrorBody, description = "`forbidden` or `origin_not_allowed`"),
         (status = 404, body = ErrorBody, description = "`not_found`"),
         (status = 413, body = ErrorBody, description = "`too_large`"),
+        (status = 429, body = ErrorBody, description = "`rate_limited`; see `Retry-After`"),
     )
 )]
 pub(in crate::api) async fn end(
     State(app): State<Arc<App>>,
+    Client(address): Client,
     Leaver(claims, reason): Leaver,
 ) -> Result<impl IntoResponse, ApiError> {
+    app.rate_limits.leave(address)?;
     let session = app.lifecycle.leave(&claims, reason).await?;
     Ok(([(header::CACHE_CONTROL, "no-store")], axum::Json(session)))
 }

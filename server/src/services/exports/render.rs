@@ -2,13 +2,13 @@
 //! for seconds), and leave in pieces. Every queue on the way is short, so memory is bounded however
 //! long the file is, and whoever is slow slows the others down.
 
+use super::queue::{Giver, Item, Taker, queue};
 use crate::domain::log::{LogCursor, LogFilter, Order};
 use crate::domain::owner::Tenant;
 use crate::export::{self, Options, Render};
+use crate::store::logs::{Most, Pace};
 use crate::store::{Store, StoreError};
-use banter_shared::message::Message;
 use banter_shared::owner::export::ExportFormat;
-use banter_shared::owner::log::Log;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +19,8 @@ use tokio::sync::mpsc::error::SendTimeoutError;
 /// Bytes of a piece: few enough to hold some, enough to be worth a row of the store.
 const PIECE: usize = 128 * 1024;
 
-/// How many messages are read at once.
-const MESSAGES: u32 = 50;
+/// How much is read at once.
+const MOST: Most = Most { messages: 50, bytes: 256 * 1024 };
 
 /// How long a piece may wait to be taken before the file is given up.
 const STALL: Duration = Duration::from_secs(60);
@@ -53,6 +53,8 @@ pub(super) struct Plan {
     pub(super) options: Options,
     /// How many logs are read at once.
     pub(super) page: u32,
+    /// Who waits for it.
+    pub(super) pace: Pace,
 }
 
 /// Why a file is not whole.
@@ -64,12 +66,29 @@ pub(super) enum Failure {
     /// The file could not be written.
     #[error("the file could not be written")]
     Write(#[source] io::Error),
+    /// It is larger than it may be.
+    #[error("the file is larger than {0} bytes")]
+    TooLarge(u64),
     /// Nobody wants it any more: its reader is gone, or its job was called off or taken over.
     #[error("nobody waits for the file any more")]
     Unwanted,
 }
 
 impl Failure {
+    /// What whoever asked for the file is told.
+    pub(super) fn sentence(&self) -> String {
+        match self {
+            Self::TooLarge(bytes) => format!(
+                "the file is larger than {} MiB (limits.export_mib); narrow its filters",
+                bytes / (1024 * 1024)
+            ),
+            Self::Store(StoreError::TooLong) => {
+                "its logs take too long to be found; narrow its filters".to_owned()
+            }
+            _ => "the file could not be made; the server's log says why".to_owned(),
+        }
+    }
+
     /// Tells the operator, unless it is none.
     pub(super) fn log(&self, what: &str) {
         if !matches!(self, Self::Unwanted) {
@@ -85,21 +104,13 @@ pub(super) trait Watcher: Send + Sync {
     async fn page(&self, done: u64) -> Result<bool, StoreError>;
 }
 
-/// What the writing thread is given.
-enum Item {
-    Log(Box<Log>),
-    Messages(Vec<Message>),
-    /// Without it the file is not whole.
-    End,
-}
-
 /// Writes the file. Behind an error nothing more comes out of `out` but that error.
 pub(super) async fn render(
     plan: Plan,
     out: Sender,
     watcher: Option<&dyn Watcher>,
 ) -> Result<(), Failure> {
-    let (items, taken) = mpsc::channel(8);
+    let (items, taken) = queue();
     let (format, options, runtime) = (plan.format, plan.options.clone(), Handle::current());
     let errors = out.clone();
     let writing = tokio::task::spawn_blocking(move || {
@@ -128,18 +139,14 @@ pub(super) async fn render(
 }
 
 /// Reads everything that goes into the file.
-async fn read(
-    plan: &Plan,
-    items: mpsc::Sender<Item>,
-    watcher: Option<&dyn Watcher>,
-) -> Result<(), Failure> {
-    let give = async |item| items.send(item).await.map_err(|_| Failure::Unwanted);
+async fn read(plan: &Plan, items: Giver, watcher: Option<&dyn Watcher>) -> Result<(), Failure> {
+    let give = async |item| items.give(item).await.then_some(()).ok_or(Failure::Unwanted);
     let mut after: Option<LogCursor> = None;
     let mut done = 0;
     loop {
         let page = plan
             .store
-            .logs(&plan.tenant, &plan.filter, Order::Oldest, after.as_ref(), plan.page)
+            .logs(&plan.tenant, &plan.filter, Order::Oldest, after.as_ref(), plan.page, plan.pace)
             .await?;
         after = page.last().map(LogCursor::after);
         let is_last = page.len() < plan.page as usize;
@@ -149,13 +156,12 @@ async fn read(
             give(Item::Log(Box::new(log))).await?;
             let mut position = i64::MIN;
             while export::wants_messages(plan.format) {
-                let (messages, last) = plan.store.log_messages(&id, position, MESSAGES).await?;
-                let more = messages.len() == MESSAGES as usize;
-                position = last;
-                if !messages.is_empty() {
-                    give(Item::Messages(messages)).await?;
+                let said = plan.store.log_messages(&id, position, MOST, plan.pace).await?;
+                position = said.last;
+                if !said.messages.is_empty() {
+                    give(Item::Messages(said.messages)).await?;
                 }
-                if !more {
+                if !said.more {
                     break;
                 }
             }
@@ -175,19 +181,22 @@ async fn read(
 fn write(
     format: ExportFormat,
     options: Options,
-    mut items: mpsc::Receiver<Item>,
+    mut items: Taker,
     out: &mut Out,
 ) -> io::Result<()> {
     let mut renderer: Box<dyn Render + '_> = export::renderer(format, options, out)?;
     loop {
-        match items.blocking_recv() {
-            Some(Item::Log(log)) => renderer.log(&log)?,
-            Some(Item::Messages(messages)) => {
-                for message in &messages {
-                    renderer.message(message)?;
-                }
+        let more = items.take(|item| match item {
+            Item::Log(log) => renderer.log(&log).map(|()| true),
+            Item::Messages(messages) => {
+                messages.iter().try_for_each(|message| renderer.message(message)).map(|()| true)
             }
-            Some(Item::End) => return renderer.finish(),
+            Item::End => Ok(false),
+        });
+        match more {
+            Some(Ok(true)) => {}
+            Some(Ok(false)) => return renderer.finish(),
+            Some(Err(error)) => return Err(error),
             None => return Err(io::ErrorKind::BrokenPipe.into()),
         }
     }

@@ -1,12 +1,15 @@
 //! Exports as jobs: claimed under a lease, so that one server makes each and another takes over when
 //! that one dies; called off between two pages.
 
-use super::Exports;
 use super::render::{Failure, Pieces, Watcher, pieces, render};
+use super::{Exports, PIECES};
 use crate::clock::Clock;
+use crate::domain::owner::Tenant;
 use crate::store::exports::{ClaimedExport, Lease};
+use crate::store::logs::Pace;
 use crate::store::{Notice, Result, Store, StoreError};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -15,6 +18,12 @@ const TICK: Duration = Duration::from_secs(2);
 
 /// How long an export may show no progress before another server takes it over, in milliseconds.
 const LEASE_MS: u64 = 60_000;
+
+/// How often a lease is renewed, whatever is being waited for: a page of logs may take long to be found.
+const RENEW: Duration = Duration::from_secs(5);
+
+/// After how many bytes of a file older ones make room for it.
+const ROOM_EVERY: u64 = 8 * 1024 * 1024;
 
 /// How long an export may be tried, in milliseconds: one that takes every server down with it, or that
 /// the store never lets through, must not be tried for ever.
@@ -63,20 +72,29 @@ impl Exports {
             clock: self.clock.clone(),
             export: claimed.id.clone(),
             holder,
-            total: self.count(&claimed).await?,
+            total: AtomicU64::new(0),
+            done: AtomicU64::new(0),
         };
         let made = if claimed.created_at + TRY_MS < now {
             Some("it could not be made within a day".to_owned())
         } else {
-            match self.make(&claimed, &job).await {
+            let made = tokio::select! {
+                made = self.make(&claimed, &job) => made,
+                () = job.hold() => Err(Failure::Unwanted),
+            };
+            match made {
                 Ok(()) => None,
                 // Called off, or somebody else is at it: nothing is ours to say.
                 Err(Failure::Unwanted) => return Ok(true),
                 // The store has to come back; then the lease runs out and it is made anew.
-                Err(Failure::Store(error)) if error.may_pass() => return Err(error),
+                Err(Failure::Store(error)) if will_pass(&error) => return Err(error),
                 Err(failure) => {
                     failure.log("an export failed");
-                    Some("the file could not be made; the server's log says why".to_owned())
+                    // Nobody can fetch a part of a file.
+                    if !job.clear().await? {
+                        return Ok(true);
+                    }
+                    Some(failure.sentence())
                 }
             }
         };
@@ -84,24 +102,56 @@ impl Exports {
         Ok(true)
     }
 
-    async fn count(&self, claimed: &ClaimedExport) -> Result<u64> {
-        match self.plan(&claimed.tenant, &claimed.request, claimed.created_at) {
-            Ok(plan) => self.store.count_logs(&plan.tenant, &plan.filter, u32::MAX).await,
-            Err(_) => Ok(0),
-        }
-    }
-
     async fn make(&self, claimed: &ClaimedExport, job: &Job) -> std::result::Result<(), Failure> {
         let plan = self
-            .plan(&claimed.tenant, &claimed.request, claimed.created_at)
+            .plan(&claimed.tenant, &claimed.request, claimed.created_at, Pace::Job)
             .map_err(|refusal| Failure::Write(std::io::Error::other(refusal)))?;
+        // Whoever was at it before left an unknown part of a file: it is made anew.
+        if !job.clear().await? {
+            return Err(Failure::Unwanted);
+        }
+        let total = self.store.count_logs(&plan.tenant, &plan.filter, u32::MAX, plan.pace).await?;
+        job.total.store(total, Relaxed);
         let (sender, pieces) = pieces();
-        let (rendered, stored) =
-            tokio::join!(render(plan, sender, Some(job)), job.store_pieces(pieces));
+        let (rendered, stored) = tokio::join!(
+            render(plan, sender, Some(job)),
+            self.store_pieces(&claimed.tenant, job, pieces)
+        );
         // A store that fails closes the queue, which looks to the writer like a reader that left.
         stored?;
         rendered
     }
+
+    async fn store_pieces(
+        &self,
+        tenant: &Tenant,
+        job: &Job,
+        mut pieces: Pieces,
+    ) -> std::result::Result<(), Failure> {
+        let (mut number, mut bytes, mut room) = (0, 0, 0);
+        while let Some(piece) = pieces.next().await {
+            // The writer knows why.
+            let Ok(piece) = piece else { return Ok(()) };
+            bytes += piece.len() as u64;
+            if bytes > self.max_bytes {
+                return Err(Failure::TooLarge(self.max_bytes));
+            }
+            if !self.store.append_export(job.lease(), number, piece).await? {
+                return Err(Failure::Unwanted);
+            }
+            if bytes >= room {
+                self.make_room(tenant).await?;
+                room = bytes + ROOM_EVERY;
+            }
+            number += 1;
+        }
+        Ok(self.make_room(tenant).await?)
+    }
+}
+
+/// Whether the same may succeed later. What takes too long is given all the time there is.
+fn will_pass(error: &StoreError) -> bool {
+    error.may_pass() && !matches!(error, StoreError::TooLong)
 }
 
 /// An export that this server makes.
@@ -110,7 +160,8 @@ struct Job {
     clock: Arc<dyn Clock>,
     export: String,
     holder: String,
-    total: u64,
+    total: AtomicU64,
+    done: AtomicU64,
 }
 
 impl Job {
@@ -123,23 +174,39 @@ impl Job {
         }
     }
 
-    async fn store_pieces(&self, mut pieces: Pieces) -> std::result::Result<(), Failure> {
-        let mut number = 0;
-        while let Some(piece) = pieces.next().await {
-            // The writer knows why.
-            let Ok(piece) = piece else { return Ok(()) };
-            if !self.store.append_export(self.lease(), number, piece).await? {
-                return Err(Failure::Unwanted);
+    /// Renews the lease until it is lost.
+    async fn hold(&self) {
+        loop {
+            tokio::time::sleep(RENEW).await;
+            // A store that fails says so to whoever makes the file as well.
+            if matches!(self.progress().await, Ok(false)) {
+                return;
             }
-            number += 1;
         }
-        Ok(())
+    }
+
+    /// Writes down how far the file is. `false` when the lease is lost.
+    async fn progress(&self) -> Result<bool> {
+        let done = self.done.load(Relaxed);
+        self.store.export_progress(self.lease(), self.total.load(Relaxed).max(done), done).await
+    }
+
+    /// Deletes what there is of the file. `false` when the lease is lost.
+    async fn clear(&self) -> Result<bool> {
+        loop {
+            match self.store.clear_export(self.lease(), PIECES).await? {
+                None => return Ok(false),
+                Some(false) => return Ok(true),
+                Some(true) => {}
+            }
+        }
     }
 }
 
 #[async_trait::async_trait]
 impl Watcher for Job {
     async fn page(&self, done: u64) -> std::result::Result<bool, StoreError> {
-        self.store.export_progress(self.lease(), self.total.max(done), done).await
+        self.done.store(done, Relaxed);
+        self.progress().await
     }
 }

@@ -62,10 +62,15 @@ fn tls() -> Result<MakeRustlsConnect> {
     Ok(MakeRustlsConnect::new(client.with_root_certificates(roots).with_no_client_auth()))
 }
 
-/// Whether the same work may succeed when it is simply done again.
+/// Whether the same work may succeed when it is simply done again. What a row refers to may have been
+/// deleted after it was looked at: then it is looked at again.
 pub(super) fn lost_a_race(error: &StoreError) -> bool {
     let StoreError::Postgres(error) = error else { return false };
-    let lost = [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED];
+    let lost = [
+        SqlState::T_R_SERIALIZATION_FAILURE,
+        SqlState::T_R_DEADLOCK_DETECTED,
+        SqlState::FOREIGN_KEY_VIOLATION,
+    ];
     error.code().is_some_and(|code| lost.contains(code))
 }
 

@@ -6,7 +6,7 @@
 use super::super::webhooks::{Capacity, Note, OutboxRepository, Report, ToDeliver};
 use super::super::{Notice, Result};
 use super::{Row, SqlStore, Transaction, args, outbox, webhooks};
-use crate::domain::retry::{Rules, Verdict, is_hopeless};
+use crate::domain::retry::{FORGIVEN_AFTER, Rules, Verdict, is_hopeless};
 use async_trait::async_trait;
 use banter_shared::owner::webhook::{Delivery, DeliveryState, DisabledReason};
 
@@ -155,9 +155,11 @@ fn write_down(
     }
     // The endpoint before its rows: whoever disables it takes them in this order, too.
     let row = tx.first(
-        "UPDATE webhook_endpoints SET failing_since = coalesce(failing_since, $2)
+        "UPDATE webhook_endpoints
+         SET failing_since = CASE WHEN failed_at < $3 THEN $2 ELSE coalesce(failing_since, $2) END,
+             failed_at = $2
          WHERE id = $1 AND disabled_at IS NULL RETURNING failing_since",
-        args![&report.endpoint, report.now],
+        args![&report.endpoint, report.now, report.now.saturating_sub(FORGIVEN_AFTER)],
     )?;
     tx.execute(
         "UPDATE outbox SET next_at = $3, failed_at = $4, locked_until = NULL,
@@ -204,6 +206,16 @@ pub(super) fn disable(
     Ok(())
 }
 
+/// Deletes up to `limit` deliveries of an endpoint that is out of service; says how many. What
+/// somebody else is at is passed over.
+pub(super) fn forget(tx: &mut dyn Transaction, endpoint: &str, limit: u32) -> Result<u64> {
+    tx.execute(
+        "DELETE FROM outbox WHERE id IN (
+            SELECT id FROM outbox WHERE endpoint_id = $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
+        args![endpoint, limit],
+    )
+}
+
 /// See `WebhookRepository::deliveries`.
 pub(super) fn list(
     tx: &mut dyn Transaction,
@@ -243,6 +255,45 @@ pub(super) fn replay(
     let Some(row) = row else { return Ok(None) };
     tx.notify(Notice::Outbox)?;
     Ok(Some(delivery(&row)?))
+}
+
+/// What was given up since an instant and at `now` the latest, in the order in which it was written,
+/// after that place: when each was written, and its id.
+pub(super) fn given_up(
+    tx: &mut dyn Transaction,
+    organization: &str,
+    endpoint: &str,
+    (since, now): (u64, u64),
+    (at, id): &(u64, String),
+    limit: u32,
+) -> Result<Vec<(u64, String)>> {
+    let rows = tx.query(
+        "SELECT created_at, id FROM outbox
+         WHERE organization_id = $1 AND endpoint_id = $2 AND failed_at >= $3 AND failed_at <= $4
+         AND (created_at, id) > ($5, $6) ORDER BY created_at, id LIMIT $7",
+        args![organization, endpoint, since, now, *at, id, limit],
+    )?;
+    rows.iter().map(|row| Ok((row.number(0)?, row.text(1)?))).collect()
+}
+
+/// Sends again what is still given up of these; says how many.
+pub(super) fn replay_each(
+    tx: &mut dyn Transaction,
+    given_up: &[(u64, String)],
+    now: u64,
+) -> Result<u64> {
+    let mut count = 0;
+    for (_, id) in given_up {
+        count += tx.execute(
+            "UPDATE outbox SET next_at = $2, attempts = 0, failed_at = NULL
+             WHERE id = $1 AND failed_at IS NOT NULL",
+            args![id, now],
+        )?;
+    }
+    if count > 0 {
+        tx.notify(Notice::Outbox)?;
+    }
+    Ok(count)
 }
 
 /// Reads a delivery from a row of [`COLUMNS`].

@@ -72,13 +72,7 @@ impl ExportRepository for SqlStore {
             if tx.first(&sql, args![&id, &tenant.organization, account(&tenant)])?.is_none() {
                 return Ok(false);
             }
-            tx.execute(
-                "DELETE FROM export_chunks WHERE export_id = $1 AND number IN
-                     (SELECT number FROM export_chunks WHERE export_id = $1 LIMIT $2)",
-                args![&id, limit],
-            )?;
-            let sql = "SELECT 1 FROM export_chunks WHERE export_id = $1 LIMIT 1";
-            let left = tx.first(sql, args![&id])?.is_some();
+            let left = delete_pieces(tx, &id, limit)?;
             let sql = if left {
                 // From now on there is no whole file to fetch, whatever happens.
                 "UPDATE exports SET state = 'cancelled' WHERE id = $1"
@@ -89,6 +83,16 @@ impl ExportRepository for SqlStore {
             Ok(left)
         })
         .await
+    }
+
+    async fn exports_too_many(
+        &self,
+        tenant: &Tenant,
+        exports: u32,
+        bytes: u64,
+    ) -> Result<Vec<String>> {
+        let tenant = tenant.clone();
+        self.read(move |tx| too_many(tx, &tenant, exports, bytes)).await
     }
 
     async fn expired_exports(&self, before: u64, limit: u32) -> Result<Vec<(Tenant, String)>> {
@@ -118,8 +122,6 @@ impl ExportRepository for SqlStore {
                  ORDER BY created_at, id LIMIT 1 FOR UPDATE SKIP LOCKED";
             let Some(row) = tx.first(sql, args![now])? else { return Ok(None) };
             let id = row.text(2)?;
-            // Whoever was at it before left an unknown part of a file: it is made anew.
-            tx.execute("DELETE FROM export_chunks WHERE export_id = $1", args![&id])?;
             tx.execute(
                 "UPDATE exports SET state = 'running', locked_by = $2, locked_until = $3,
                         total = 0, done = 0, bytes = 0
@@ -132,6 +134,21 @@ impl ExportRepository for SqlStore {
                 request: from_json("export's request", &row.text(3)?)?,
                 created_at: row.number(4)?,
             }))
+        })
+        .await
+    }
+
+    async fn clear_export(&self, lease: Lease, limit: u32) -> Result<Option<bool>> {
+        self.write(move |tx| {
+            let touched = tx.execute(
+                "UPDATE exports SET locked_until = $3, bytes = 0
+                 WHERE id = $1 AND locked_by = $2 AND state = 'running'",
+                args![&lease.export, &lease.holder, lease.until],
+            )?;
+            if touched == 0 {
+                return Ok(None);
+            }
+            delete_pieces(tx, &lease.export, limit).map(Some)
         })
         .await
     }
@@ -186,8 +203,9 @@ fn create(tx: &mut dyn Transaction, new: &NewExport) -> Result<Option<Export>> {
     let organization = &new.tenant.organization;
     let open = tx.first(
         "SELECT count(*) FROM exports
-         WHERE organization_id = $1 AND state IN ('queued', 'running')",
-        args![organization],
+         WHERE organization_id = $1 AND coalesce(account_id, '') = $2
+           AND state IN ('queued', 'running')",
+        args![organization, account(&new.tenant)],
     )?;
     if open.map_or(Ok(0), |row| row.number(0))? >= new.max_open.into() {
         return Ok(None);
@@ -206,6 +224,78 @@ fn create(tx: &mut dyn Transaction, new: &NewExport) -> Result<Option<Export>> {
     )?;
     tx.notify(Notice::Export)?;
     find(tx, &new.tenant, &new.id)
+}
+
+/// See `ExportRepository::exports_too_many`.
+fn too_many(
+    tx: &mut dyn Transaction,
+    tenant: &Tenant,
+    exports: u32,
+    bytes: u64,
+) -> Result<Vec<String>> {
+    let rows = tx.query(
+        "SELECT id, bytes, state FROM exports
+         WHERE organization_id = $1 AND coalesce(account_id, '') = $2
+         ORDER BY finished_at DESC, id DESC",
+        args![&tenant.organization, account(tenant)],
+    )?;
+    let (mut unfinished, mut finished) = (Vec::new(), Vec::new());
+    for row in &rows {
+        let open = ["queued", "running"].contains(&row.str(2)?);
+        if open { &mut unfinished } else { &mut finished }.push(row);
+    }
+    let (mut count, mut taken, mut going) = (0, 0, Vec::new());
+    for (number, row) in unfinished.iter().chain(&finished).enumerate() {
+        count += 1;
+        taken += row.number(1)?;
+        if number >= unfinished.len() && (count > exports || taken > bytes) {
+            going.push(row.text(0)?);
+        }
+    }
+    Ok(going)
+}
+
+/// Deletes up to `limit` pieces of a file; says whether any are left.
+fn delete_pieces(tx: &mut dyn Transaction, id: &str, limit: u32) -> Result<bool> {
+    tx.execute(
+        "DELETE FROM export_chunks WHERE export_id = $1 AND number IN
+             (SELECT number FROM export_chunks WHERE export_id = $1 LIMIT $2)",
+        args![id, limit],
+    )?;
+    let sql = "SELECT 1 FROM export_chunks WHERE export_id = $1 LIMIT 1";
+    Ok(tx.first(sql, args![id])?.is_some())
+}
+
+/// Has every file made anew or deleted that may hold something of a session: those of its account
+/// and of the organization that were asked for since it began. A finished one can be fetched no more,
+/// and its time is over, so that it goes even if nobody deletes it now.
+pub(super) fn erase(
+    tx: &mut dyn Transaction,
+    organization: &str,
+    account: Option<&str>,
+    since: u64,
+) -> Result<()> {
+    const OF_IT: &str = "organization_id = $1 AND (account_id IS NULL OR account_id = $2)
+         AND created_at >= $3";
+    let values = args![organization, account, since];
+    let again = tx.execute(
+        &format!(
+            "UPDATE exports SET state = 'queued', locked_by = NULL, locked_until = NULL
+             WHERE {OF_IT} AND state IN ('queued', 'running')"
+        ),
+        values,
+    )?;
+    tx.execute(
+        &format!(
+            "UPDATE exports SET state = 'cancelled', finished_at = 0
+             WHERE {OF_IT} AND state NOT IN ('queued', 'running')"
+        ),
+        values,
+    )?;
+    if again > 0 {
+        tx.notify(Notice::Export)?;
+    }
+    Ok(())
 }
 
 fn find(tx: &mut dyn Transaction, tenant: &Tenant, id: &str) -> Result<Option<Export>> {

@@ -9,6 +9,9 @@ use async_trait::async_trait;
 use banter_shared::owner::key::Key;
 use serde::Deserialize;
 
+/// How many revoked keys that are too many go when a new one is made.
+const PRUNED_AT_ONCE: u32 = 50;
+
 const KEY_COLUMNS: &str = "id, name, scopes, account_id, created_at, last_used_at, revoked_at";
 
 /// What an account's own keys may do, as the column holds it.
@@ -16,6 +19,9 @@ const KEY_COLUMNS: &str = "id, name, scopes, account_id, created_at, last_used_a
 struct Permissions {
     #[serde(default)]
     exports: Option<Vec<String>>,
+    /// The settings do not declare it any more.
+    #[serde(default)]
+    closed: bool,
 }
 
 #[async_trait]
@@ -30,7 +36,7 @@ impl KeyRepository for SqlStore {
                  WHERE api_keys.digest = $1 AND api_keys.revoked_at IS NULL",
                 args![&digest],
             )?;
-            row.as_ref().map(owner).transpose()
+            row.as_ref().map_or(Ok(None), owner)
         })
         .await
     }
@@ -49,16 +55,34 @@ impl KeyRepository for SqlStore {
         .await
     }
 
-    async fn keys(&self, tenant: &Tenant) -> Result<Vec<Key>> {
+    async fn keys(
+        &self,
+        tenant: &Tenant,
+        before: Option<(u64, String)>,
+        limit: u32,
+    ) -> Result<Vec<Key>> {
         let tenant = tenant.clone();
         self.read(move |tx| {
             let sql = format!(
                 "SELECT {KEY_COLUMNS} FROM api_keys
                  WHERE organization_id = $1 AND ($2 = '' OR account_id = $2)
-                 ORDER BY created_at DESC, id DESC"
+                 AND (created_at, id) < ($3, $4) ORDER BY created_at DESC, id DESC LIMIT $5"
             );
+            let (at, id) = before.as_ref().map_or((u64::MAX, ""), |(at, id)| (*at, id.as_str()));
             let account = tenant.account.as_deref().unwrap_or_default();
-            tx.query(&sql, args![&tenant.organization, account])?.iter().map(key).collect()
+            let values = args![&tenant.organization, account, at, id, limit];
+            tx.query(&sql, values)?.iter().map(key).collect()
+        })
+        .await
+    }
+
+    async fn prune_keys(&self, before: u64, limit: u32) -> Result<u64> {
+        self.write(move |tx| {
+            tx.execute(
+                "DELETE FROM api_keys WHERE digest IN
+                     (SELECT digest FROM api_keys WHERE revoked_at < $1 LIMIT $2)",
+                args![before, limit],
+            )
         })
         .await
     }
@@ -89,8 +113,10 @@ impl KeyRepository for SqlStore {
 fn create(tx: &mut dyn Transaction, new: &NewKey) -> Result<KeyStored> {
     let organization = &new.tenant.organization;
     if let Some(account) = &new.tenant.account {
-        let sql = "SELECT 1 FROM accounts WHERE id = $1 AND organization_id = $2";
-        if tx.first(sql, args![account, organization])?.is_none() {
+        let sql = "SELECT permissions FROM accounts WHERE id = $1 AND organization_id = $2";
+        let row = tx.first(sql, args![account, organization])?;
+        let open = row.map(|row| permissions(&row.text(0)?)).transpose()?;
+        if open.is_none_or(|permissions| permissions.closed) {
             return Ok(KeyStored::NoAccount);
         }
     }
@@ -115,6 +141,13 @@ fn create(tx: &mut dyn Transaction, new: &NewKey) -> Result<KeyStored> {
             to_json(&names)?
         ],
     )?;
+    // Whoever makes and revokes keys all day shall not fill the store with them.
+    tx.execute(
+        "DELETE FROM api_keys WHERE digest IN
+             (SELECT digest FROM api_keys WHERE organization_id = $1 AND revoked_at IS NOT NULL
+              ORDER BY revoked_at DESC, digest LIMIT $2 OFFSET $3)",
+        args![organization, PRUNED_AT_ONCE, new.max_keys],
+    )?;
     Ok(KeyStored::Stored(Box::new(Key {
         id: new.id.clone(),
         name: new.name.clone(),
@@ -126,9 +159,16 @@ fn create(tx: &mut dyn Transaction, new: &NewKey) -> Result<KeyStored> {
     })))
 }
 
-fn owner(row: &Row) -> Result<(Owner, Option<u64>)> {
-    let permissions: Option<Permissions> =
-        row.optional_text(5)?.map(|json| from_json("account's permissions", &json)).transpose()?;
+fn permissions(json: &str) -> Result<Permissions> {
+    from_json("account's permissions", json)
+}
+
+/// Reads whoever holds a key; nobody does whose account is closed.
+fn owner(row: &Row) -> Result<Option<(Owner, Option<u64>)>> {
+    let permissions = row.optional_text(5)?.map(|json| permissions(&json)).transpose()?;
+    if permissions.as_ref().is_some_and(|permissions| permissions.closed) {
+        return Ok(None);
+    }
     let scopes: Vec<String> = from_json("list of scopes", &row.text(3)?)?;
     let owner = Owner {
         key: row.text(0)?,
@@ -136,7 +176,7 @@ fn owner(row: &Row) -> Result<(Owner, Option<u64>)> {
         scopes: Scopes::stored(&scopes),
         exports: permissions.and_then(|permissions| permissions.exports),
     };
-    Ok((owner, row.optional_number(4)?))
+    Ok(Some((owner, row.optional_number(4)?)))
 }
 
 fn key(row: &Row) -> Result<Key> {

@@ -43,10 +43,10 @@ pub(super) fn happen_and_count(
     let id = &session.id;
     if let (Some(leaving), true) = (session.leaving, session.leaving != before.leaving) {
         let detail = json!({ "reason": leaving.reason.name(), "dueAt": leaving.due_at });
-        timeline::note(tx, id, now, "left", &detail)?;
+        timeline::note_coming_or_going(tx, id, now, "left", &detail)?;
     }
     if before.leaving.is_some() && session.leaving.is_none() && session.ended.is_none() {
-        timeline::note(tx, id, now, "returned", &json!({}))?;
+        timeline::note_coming_or_going(tx, id, now, "returned", &json!({}))?;
     }
     if session.provider_session.is_some() && before.provider_session.is_none() {
         let detail = json!({ "providerSession": session.provider_session });

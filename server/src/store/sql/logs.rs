@@ -1,14 +1,13 @@
 //! Logs: listed in pages, read whole, deleted.
 
 use super::super::Result;
-use super::super::logs::{Campaigns, Deleted, Expired, LogRepository, WholeLog};
+use super::super::logs::{Campaigns, Deleted, Expired, LogRepository, Most, Pace, Said, WholeLog};
 use super::rows::{MESSAGE_COLUMNS, from_json, message, messages};
-use super::{Dialect, Row, SqlStore, Transaction, Value, args};
+use super::{Dialect, Row, SqlStore, Transaction, Value, args, exports};
 use crate::domain::log::{LogCursor, LogFilter, Order};
 use crate::domain::owner::Tenant;
 use async_trait::async_trait;
 use banter_shared::ids::{SessionId, WidgetId};
-use banter_shared::message::Message;
 use banter_shared::owner::log::{Log, LogStatus, TimelineEvent, Usage};
 use banter_shared::session::EndReason;
 use serde_json::json;
@@ -26,6 +25,9 @@ const FROM: &str = " FROM sessions
     LEFT JOIN campaigns ON campaigns.id = sessions.campaign_id
     LEFT JOIN usage_records ON usage_records.session_id = sessions.id";
 
+/// How much of a timeline is shown.
+const MOST_EVENTS: u32 = 500;
+
 #[async_trait]
 impl LogRepository for SqlStore {
     async fn logs(
@@ -35,9 +37,10 @@ impl LogRepository for SqlStore {
         order: Order,
         after: Option<&LogCursor>,
         limit: u32,
+        pace: Pace,
     ) -> Result<Vec<Log>> {
         let (tenant, filter, after) = (tenant.clone(), filter.clone(), after.cloned());
-        self.read(move |tx| {
+        self.look(pace, move |tx| {
             let mut query = Query::of(&tenant, &filter, tx.dialect());
             if let Some(cursor) = &after {
                 let sign = if order == Order::Newest { '<' } else { '>' };
@@ -56,9 +59,15 @@ impl LogRepository for SqlStore {
         .await
     }
 
-    async fn count_logs(&self, tenant: &Tenant, filter: &LogFilter, at_most: u32) -> Result<u64> {
+    async fn count_logs(
+        &self,
+        tenant: &Tenant,
+        filter: &LogFilter,
+        at_most: u32,
+        pace: Pace,
+    ) -> Result<u64> {
         let (tenant, filter) = (tenant.clone(), filter.clone());
-        self.read(move |tx| {
+        self.look(pace, move |tx| {
             let mut query = Query::of(&tenant, &filter, tx.dialect());
             let limit = query.value(at_most);
             let counted = format!("SELECT 1{FROM}{} LIMIT {limit}", query.sql);
@@ -78,8 +87,9 @@ impl LogRepository for SqlStore {
             let sql = format!("{LOGS}{FROM}{}", query.sql);
             let Some(row) = tx.first(&sql, &query.values)? else { return Ok(None) };
             let log = log(&row)?;
-            let (messages, timeline) = (messages(tx, &id)?, timeline(tx, &log)?);
-            Ok(Some(WholeLog { log, messages, timeline }))
+            let messages = messages(tx, &id)?;
+            let (timeline, timeline_cut) = timeline(tx, &log)?;
+            Ok(Some(WholeLog { log, messages, timeline, timeline_cut }))
         })
         .await
     }
@@ -88,25 +98,17 @@ impl LogRepository for SqlStore {
         &self,
         id: &SessionId,
         after: i64,
-        limit: u32,
-    ) -> Result<(Vec<Message>, i64)> {
+        most: Most,
+        pace: Pace,
+    ) -> Result<Said> {
         let id = id.clone();
-        self.read(move |tx| {
-            let sql = format!(
-                "SELECT {MESSAGE_COLUMNS}, position FROM messages
-                 WHERE session_id = $1 AND position > $2 ORDER BY position LIMIT $3"
-            );
-            let rows = tx.query(&sql, args![id.as_str(), after, limit])?;
-            let last = rows.last().map_or(Ok(after), |row| row.int(8))?;
-            Ok((rows.iter().map(message).collect::<Result<_>>()?, last))
-        })
-        .await
+        self.look(pace, move |tx| some_messages(tx, &id, after, most)).await
     }
 
     async fn delete_log(&self, tenant: &Tenant, id: &SessionId) -> Result<Deleted> {
         let (tenant, id) = (tenant.clone(), id.clone());
         self.write(move |tx| {
-            let sql = "SELECT status, finalized_at FROM sessions
+            let sql = "SELECT status, finalized_at, account_id, created_at FROM sessions
                  WHERE id = $1 AND organization_id = $2 AND ($3 = '' OR account_id = $3) FOR UPDATE";
             let account = tenant.account.as_deref().unwrap_or_default();
             let row = tx.first(sql, args![id.as_str(), &tenant.organization, account])?;
@@ -117,6 +119,8 @@ impl LogRepository for SqlStore {
                 return Ok(Deleted::InUse);
             }
             remove(tx, id.as_str())?;
+            let account = row.optional_text(2)?;
+            exports::erase(tx, &tenant.organization, account.as_deref(), row.number(3)?)?;
             Ok(Deleted::Gone)
         })
         .await
@@ -124,8 +128,8 @@ impl LogRepository for SqlStore {
 
     async fn delete_expired_logs(&self, expired: &Expired, limit: u32) -> Result<(usize, usize)> {
         let expired = expired.clone();
-        // Found on a reader's connection: on SQLite's only writer a visitor's message would wait.
-        let ids = self.read(move |tx| find_expired(tx, &expired, limit)).await?;
+        // Found beside everything else: all logs may have to be looked at.
+        let ids = self.look(Pace::Job, move |tx| find_expired(tx, &expired, limit)).await?;
         if ids.is_empty() {
             return Ok((0, 0));
         }
@@ -138,6 +142,28 @@ impl LogRepository for SqlStore {
         })
         .await
     }
+}
+
+/// See `LogRepository::log_messages`. How long they are is known without reading them.
+fn some_messages(tx: &mut dyn Transaction, id: &SessionId, after: i64, most: Most) -> Result<Said> {
+    const HERE: &str = "FROM messages WHERE session_id = $1 AND position > $2
+         ORDER BY position LIMIT $3";
+    let sql = format!("SELECT octet_length(text) + octet_length(sources) {HERE}");
+    let (mut bytes, mut count) = (0, 0_u32);
+    tx.each(&sql, args![id.as_str(), after, most.messages], &mut |row| {
+        if count == 0 || bytes < most.bytes {
+            count += 1;
+        }
+        bytes += row.number(0)?;
+        Ok(())
+    })?;
+    let sql = format!("SELECT {MESSAGE_COLUMNS}, position {HERE}");
+    let rows = tx.query(&sql, args![id.as_str(), after, count])?;
+    Ok(Said {
+        messages: rows.iter().map(message).collect::<Result<_>>()?,
+        last: rows.last().map_or(Ok(after), |row| row.int(8))?,
+        more: bytes >= most.bytes || count == most.messages,
+    })
 }
 
 /// Ids of logs that are kept no longer. An ended session stays ended, so nothing has to be locked.
@@ -289,16 +315,20 @@ fn remove(tx: &mut dyn Transaction, session: &str) -> Result<u64> {
     tx.execute("DELETE FROM sessions WHERE id = $1", args![session])
 }
 
-/// What happened to a session, in the order in which it was written down. That it became active is
-/// no event of its own: its row says it, and a visitor waits for whatever is written then.
-fn timeline(tx: &mut dyn Transaction, log: &Log) -> Result<Vec<TimelineEvent>> {
-    let mut events = tx
-        .query(
-            "SELECT at, kind, detail FROM session_events
-             WHERE session_id = $1 AND kind <> 'activated' ORDER BY position",
-            args![log.id.as_str()],
-        )?
+/// The latest of what happened to a session, in the order in which it was written down, and whether
+/// there is more. That it became active is no event of its own: its row says it, and a visitor waits for
+/// whatever is written then.
+fn timeline(tx: &mut dyn Transaction, log: &Log) -> Result<(Vec<TimelineEvent>, bool)> {
+    let mut rows = tx.query(
+        "SELECT at, kind, detail FROM session_events
+         WHERE session_id = $1 AND kind <> 'activated' ORDER BY position DESC LIMIT $2",
+        args![log.id.as_str(), MOST_EVENTS + 1],
+    )?;
+    let more = rows.len() > MOST_EVENTS as usize;
+    rows.truncate(MOST_EVENTS as usize);
+    let mut events = rows
         .iter()
+        .rev()
         .map(|row| {
             let detail = from_json("event of a timeline", &row.text(2)?)?;
             Ok(TimelineEvent { at: row.number(0)?, kind: row.text(1)?, detail })
@@ -309,7 +339,7 @@ fn timeline(tx: &mut dyn Transaction, log: &Log) -> Result<Vec<TimelineEvent>> {
         let activated = TimelineEvent { at, kind: "activated".to_owned(), detail: json!({}) };
         events.insert(place, activated);
     }
-    Ok(events)
+    Ok((events, more))
 }
 
 /// Reads a row of [`LOGS`].

@@ -8,9 +8,13 @@ use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
 use std::fmt::Display;
 
+/// The event that outlives what it tells of, as the ledger does.
+const BILL: &str = "usage.recorded";
+
 /// Puts `event` into the outbox of every endpoint of the organization that asked for it. `key` names
 /// what happened, so that the same thing is told once however often it is written. `data` is made
-/// only if somebody asked. If it has a `sessionId`, the message goes when that session is deleted.
+/// only if somebody asked. What tells of a `sessionId` goes when that session is deleted; only the bill, a
+/// few numbers, does not.
 pub(super) fn emit(
     tx: &mut dyn Transaction,
     organization: &str,
@@ -25,7 +29,7 @@ pub(super) fn emit(
     }
     let data = data(tx)?;
     let body = payload(event, now, &data)?;
-    let session = data["sessionId"].as_str();
+    let session = data["sessionId"].as_str().filter(|_| event != BILL);
     for endpoint in &endpoints {
         tx.execute(
             "INSERT INTO outbox

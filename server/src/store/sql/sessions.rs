@@ -49,6 +49,18 @@ impl SessionRepository for SqlStore {
         now: u64,
     ) -> Result<Option<(SessionRecord, Change)>> {
         let id = id.clone();
+        if happening == Happening::Seen {
+            // Pages are loaded much more often than they take a leaving back, and nothing else comes
+            // of it: most of the time there is nothing to write.
+            let found = {
+                let id = id.clone();
+                self.read(move |tx| find_session(tx, &id)).await?
+            };
+            match found {
+                Some(session) if session.leaving.is_some() => {}
+                found => return Ok(found.map(|session| (session, Change::None))),
+            }
+        }
         self.write(move |tx| {
             let Some(mut session) = lock_session(tx, &id)? else { return Ok(None) };
             let change = happen(tx, &mut session, happening.clone(), now)?;

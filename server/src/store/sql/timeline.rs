@@ -6,6 +6,10 @@ use super::{Transaction, args};
 use banter_shared::ids::SessionId;
 use serde_json::Value as Json;
 
+/// How often at most it is written down that a visitor left or returned: whoever holds a session's
+/// token says so as often as it likes, and after so many times it tells its owner nothing new.
+const MOST_COMINGS_AND_GOINGS: u32 = 200;
+
 /// Writes down that `kind` happened `at` (Unix milliseconds).
 pub(super) fn note(
     tx: &mut dyn Transaction,
@@ -17,6 +21,24 @@ pub(super) fn note(
     tx.execute(
         "INSERT INTO session_events (session_id, at, kind, detail) VALUES ($1, $2, $3, $4)",
         args![session.as_str(), at, kind, to_json(detail)?],
+    )?;
+    Ok(())
+}
+
+/// Writes down that the visitor `left` or `returned`, unless that was done very often before.
+pub(super) fn note_coming_or_going(
+    tx: &mut dyn Transaction,
+    session: &SessionId,
+    at: u64,
+    kind: &str,
+    detail: &Json,
+) -> Result<()> {
+    tx.execute(
+        "INSERT INTO session_events (session_id, at, kind, detail)
+         SELECT $1, $2, $3, $4 WHERE
+            (SELECT count(*) FROM session_events
+             WHERE session_id = $1 AND kind IN ('left', 'returned')) < $5",
+        args![session.as_str(), at, kind, to_json(detail)?, MOST_COMINGS_AND_GOINGS],
     )?;
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! Webhook endpoints, and what their owners may see and do of their deliveries.
 
+use super::super::Result;
+use super::super::logs::Pace;
 use super::super::webhooks::{Endpoint, EndpointChange, StoredSecrets, WebhookRepository};
-use super::super::{Notice, Result};
 use super::rows::{from_json, to_json};
 use super::{Row, SqlStore, Transaction, args, deliveries};
 use async_trait::async_trait;
@@ -10,6 +11,13 @@ use banter_shared::owner::webhook::{Delivery, DisabledReason};
 /// The columns [`endpoint`] reads, in its order.
 const COLUMNS: &str = "id, organization_id, url, secret, previous_secret, previous_until, events,
      created_at, disabled_at, disabled_reason, failing_since";
+
+/// How many deliveries go in one transaction with their endpoint: bounds how long a visitor's message
+/// waits for it.
+const DELETED_AT_ONCE: u32 = 200;
+
+/// The same of those that are sent again, each by its id.
+const REPLAYED_AT_ONCE: u32 = 100;
 
 #[async_trait]
 impl WebhookRepository for SqlStore {
@@ -71,13 +79,29 @@ impl WebhookRepository for SqlStore {
         .await
     }
 
-    async fn delete_endpoint(&self, organization: &str, id: &str) -> Result<bool> {
+    async fn delete_endpoint(&self, organization: &str, id: &str, now: u64) -> Result<bool> {
         let (organization, id) = (organization.to_owned(), id.to_owned());
+        // Nothing is put into its outbox from here on. Whoever does so now, having seen it in service,
+        // is not kept waiting, as it would be if the row went first with all that hangs on it.
+        let found = {
+            let id = id.clone();
+            self.write(move |tx| take_out_of_service(tx, &organization, &id, now)).await?
+        };
+        if !found {
+            return Ok(false);
+        }
+        loop {
+            let id = id.clone();
+            if self.write(move |tx| deliveries::forget(tx, &id, DELETED_AT_ONCE)).await? == 0 {
+                break;
+            }
+        }
         self.write(move |tx| {
-            let sql = "DELETE FROM webhook_endpoints WHERE organization_id = $1 AND id = $2";
-            Ok(tx.execute(sql, args![&organization, &id])? > 0)
+            // With what somebody was at just now.
+            tx.execute("DELETE FROM webhook_endpoints WHERE id = $1", args![&id])
         })
-        .await
+        .await?;
+        Ok(true)
     }
 
     async fn deliveries(
@@ -111,20 +135,24 @@ impl WebhookRepository for SqlStore {
         since: u64,
         now: u64,
     ) -> Result<u64> {
-        let (organization, endpoint) = (organization.to_owned(), endpoint.to_owned());
-        self.write(move |tx| {
-            let count = tx.execute(
-                "UPDATE outbox SET next_at = $4, attempts = 0, failed_at = NULL
-                 WHERE organization_id = $1 AND endpoint_id = $2 AND created_at >= $3
-                 AND failed_at IS NOT NULL",
-                args![&organization, &endpoint, since, now],
-            )?;
-            if count > 0 {
-                tx.notify(Notice::Outbox)?;
+        let (mut after, mut count) = ((0, String::new()), 0);
+        loop {
+            let (organization, endpoint, from) =
+                (organization.to_owned(), endpoint.to_owned(), after.clone());
+            // Found beside everything else: nearly all of a month may have been delivered.
+            let found = self.look(Pace::Asked, move |tx| {
+                let within = (since, now);
+                deliveries::given_up(tx, &organization, &endpoint, within, &from, REPLAYED_AT_ONCE)
+            });
+            let found = found.await?;
+            let more = found.len() == REPLAYED_AT_ONCE as usize;
+            let Some(last) = found.last() else { return Ok(count) };
+            after = last.clone();
+            count += self.write(move |tx| deliveries::replay_each(tx, &found, now)).await?;
+            if !more {
+                return Ok(count);
             }
-            Ok(count)
-        })
-        .await
+        }
     }
 }
 
@@ -156,6 +184,21 @@ fn create(tx: &mut dyn Transaction, endpoint: &Endpoint, limit: u64) -> Result<b
     Ok(true)
 }
 
+/// Disables an endpoint and leaves what waits for it as it is; `false` when there is none.
+fn take_out_of_service(
+    tx: &mut dyn Transaction,
+    organization: &str,
+    id: &str,
+    now: u64,
+) -> Result<bool> {
+    let touched = tx.execute(
+        "UPDATE webhook_endpoints SET disabled_at = $3, disabled_reason = $4
+         WHERE organization_id = $1 AND id = $2",
+        args![organization, id, now, DisabledReason::Owner.name()],
+    )?;
+    Ok(touched > 0)
+}
+
 fn change_it(
     tx: &mut dyn Transaction,
     organization: &str,
@@ -164,7 +207,8 @@ fn change_it(
     now: u64,
 ) -> Result<Option<Endpoint>> {
     let sql = format!(
-        "UPDATE webhook_endpoints SET url = coalesce($3, url), events = coalesce($4, events)
+        "UPDATE webhook_endpoints SET url = coalesce($3, url), events = coalesce($4, events),
+             failing_since = CASE WHEN coalesce($3, url) = url THEN failing_since END
          WHERE organization_id = $1 AND id = $2 RETURNING {COLUMNS}"
     );
     let events = change.events.as_ref().map(to_json).transpose()?;

@@ -8,6 +8,7 @@ use crate::domain::owner::Tenant;
 use crate::domain::widget::Widget;
 use async_trait::async_trait;
 use banter_shared::ids::WidgetId;
+use serde_json::{Map, Value as Json};
 
 /// Until owners make organizations of their own there is exactly one.
 const ORGANIZATION: &str = "default";
@@ -108,7 +109,42 @@ fn declare(tx: &mut dyn Transaction, declaration: &Declaration) -> Result<Seeded
     for (widget, webhook_path) in &declaration.widgets {
         declare_widget(tx, widget, webhook_path)?;
     }
+    close_others(tx, declaration)?;
     Ok(if key.is_none() { Seeded::Key } else { Seeded::Before })
+}
+
+/// Whatever was declared once and is not any more: widgets take no new sessions, keys of accounts open
+/// nothing. Nothing is deleted, so that logs stay whose they were and a later declaration, also that of
+/// a server that is started with other settings, has everything back.
+fn close_others(tx: &mut dyn Transaction, declaration: &Declaration) -> Result<()> {
+    let declared = |id: &str| declaration.accounts.iter().any(|(known, ..)| known == id);
+    mark(tx, "accounts", "permissions", declared, "closed", true)?;
+    let declared = |id: &str| declaration.widgets.iter().any(|(known, _)| known.id.as_str() == id);
+    mark(tx, "widgets", "settings", declared, "enabled", false)
+}
+
+/// Sets a field of a JSON column in the rows that are not declared.
+fn mark(
+    tx: &mut dyn Transaction,
+    table: &str,
+    column: &str,
+    declared: impl Fn(&str) -> bool,
+    field: &str,
+    value: bool,
+) -> Result<()> {
+    let sql = format!(
+        "SELECT id, {column} FROM {table} WHERE organization_id = $1 ORDER BY id FOR UPDATE"
+    );
+    for row in tx.query(&sql, args![ORGANIZATION])? {
+        let mut document: Map<String, Json> = from_json("declared document", row.str(1)?)?;
+        if declared(row.str(0)?) || document.get(field) == Some(&value.into()) {
+            continue;
+        }
+        document.insert(field.to_owned(), value.into());
+        let sql = format!("UPDATE {table} SET {column} = $2 WHERE id = $1");
+        tx.execute(&sql, args![row.str(0)?, to_json(&document)?])?;
+    }
+    Ok(())
 }
 
 fn declare_widget(tx: &mut dyn Transaction, widget: &Widget, webhook_path: &str) -> Result<()> {
