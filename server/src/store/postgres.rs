@@ -4,8 +4,12 @@
 //! The repositories are written once, as functions over a transaction (see `sql`), so the
 //! connections are synchronous and live on threads; a request waits for its result and nothing
 //! else. Commits of different connections are grouped by PostgreSQL itself.
+//!
+//! Nobody waits for ever: whatever is asked for ends in time, be it with a failure, however silent the
+//! database is, and the connection that waited for it is given up for a new one (`link`).
 
 mod connection;
+mod link;
 mod listener;
 mod transaction;
 
@@ -14,11 +18,15 @@ use super::{NOTICES, Notice, Result, StoreError};
 use connection::Connection;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::{broadcast, oneshot};
 
-/// How often work is tried again when the database says that it lost a race (deadlock,
-/// serialization) before the failure is passed on.
-const TRIES: usize = 5;
+/// How long a write may take, waiting for a connection included; it takes milliseconds. A visitor waits
+/// for it.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(10);
+
+/// The same for what only reads: a search through all that was ever said takes its time.
+const READ_WITHIN: Duration = Duration::from_secs(30);
 
 type Work = Box<dyn FnOnce(&mut Connection) + Send>;
 
@@ -61,7 +69,7 @@ impl Postgres {
         &self,
         work: impl Fn(&mut dyn Transaction) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.run("BEGIN", work).await
+        self.run("BEGIN", WRITTEN_WITHIN, work).await
     }
 
     /// See `SqlStore::read`.
@@ -69,30 +77,31 @@ impl Postgres {
         &self,
         work: impl Fn(&mut dyn Transaction) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", work).await
+        self.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", READ_WITHIN, work).await
     }
 
     async fn run<T: Send + 'static>(
         &self,
         begin: &'static str,
+        within: Duration,
         work: impl Fn(&mut dyn Transaction) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        let until = Instant::now() + within;
         let (reply, outcome) = oneshot::channel();
         let operation: Work = Box::new(move |connection| {
-            let mut result = connection.transact(begin, &work);
-            for _ in 1..TRIES {
-                match &result {
-                    Err(error) if connection::lost_a_race(error) => {
-                        result = connection.transact(begin, &work);
-                    }
-                    _ => break,
-                }
-            }
+            let result = if Instant::now() < until {
+                connection.transact(begin, until, &work)
+            } else {
+                Err(StoreError::Silent)
+            };
             // Nobody waits any more when a request was dropped; the write holds all the same.
             let _ = reply.send(result);
         });
         self.work.send(operation).map_err(|_| StoreError::Closed)?;
-        outcome.await.map_err(|_| StoreError::Closed)?
+        match tokio::time::timeout_at(until.into(), outcome).await {
+            Ok(outcome) => outcome.map_err(|_| StoreError::Closed)?,
+            Err(_) => Err(StoreError::Silent),
+        }
     }
 
     /// What every server's committed transactions tell.

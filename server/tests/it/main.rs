@@ -28,6 +28,8 @@ mod lifecycle;
 #[cfg(test)]
 mod logs;
 #[cfg(test)]
+mod lost_database;
+#[cfg(test)]
 mod model_faults;
 #[cfg(test)]
 mod operations;
