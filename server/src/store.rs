@@ -22,6 +22,10 @@ mod provider_events;
 mod sessions;
 mod sql;
 mod sqlite;
+#[cfg(test)]
+#[path = "../tests/it/support/database.rs"]
+#[expect(dead_code, reason = "the store's own tests need a database, and no more of what is there")]
+mod test_database;
 pub mod webhooks;
 mod widgets;
 
@@ -52,7 +56,7 @@ pub enum StoreError {
     Sqlite(#[from] rusqlite::Error),
     /// PostgreSQL refused or failed.
     #[error("the database failed")]
-    Postgres(#[from] ::postgres::Error),
+    Postgres(#[from] tokio_postgres::Error),
     /// A column does not hold what it should.
     #[error("column {0} of an answer cannot be read")]
     Column(usize),
@@ -74,6 +78,9 @@ pub enum StoreError {
     /// As many reads as may wait for their turn do.
     #[error("too many searches are waiting")]
     Crowded,
+    /// The database did not answer in time. Whether a write holds is not known.
+    #[error("the database does not answer")]
+    Silent,
     /// The store is closing, or cannot be reached right now.
     #[error("the store is closed")]
     Closed,

@@ -5,6 +5,7 @@ use super::extract::peer;
 use super::owner::credential::Credential;
 use crate::app::App;
 use crate::services::Refusal;
+use crate::store::StoreError;
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -17,17 +18,23 @@ pub(super) async fn alive() -> &'static str {
     "ok\n"
 }
 
+/// How long the store may take to answer. Who asks waits a few seconds at most, and has to know by then.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
+
 /// `GET /readyz`: the store takes writes and no stop is under way.
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, ApiError> {
     let retry_after = Duration::from_secs(2);
     if app.is_stopping() {
         return Err(Refusal::Unavailable { retry_after }.into());
     }
-    app.store.ping(app.clock.now_ms()).await.map_err(|error| {
-        tracing::error!(error = &error as &dyn std::error::Error, "the store does not take writes");
-        Refusal::Unavailable { retry_after }
-    })?;
-    Ok("ok\n")
+    let ping = app.store.ping(app.clock.now_ms());
+    let error = match tokio::time::timeout(ANSWERED_WITHIN, ping).await {
+        Ok(Ok(())) => return Ok("ok\n"),
+        Ok(Err(error)) => error,
+        Err(_) => StoreError::Silent,
+    };
+    tracing::error!(error = &error as &dyn std::error::Error, "the store does not take writes");
+    Err(Refusal::Unavailable { retry_after }.into())
 }
 
 /// `GET /metrics`: Prometheus text. For this machine, or with an owner's key for every account,

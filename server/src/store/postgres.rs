@@ -4,8 +4,12 @@
 //! The repositories are written once, as functions over a transaction (see `sql`), so the
 //! connections are synchronous and live on threads; a request waits for its result and nothing
 //! else. Commits of different connections are grouped by PostgreSQL itself.
+//!
+//! Nobody waits for ever: whatever is asked for ends in time, be it with a failure, however silent the
+//! database is, and the connection that waited for it is given up for a new one (`link`).
 
 mod connection;
+mod link;
 mod listener;
 mod transaction;
 
@@ -13,16 +17,24 @@ use super::lane::{self, Leash};
 use super::logs::Pace;
 use super::sql::Transaction;
 use super::{NOTICES, Notice, Result, StoreError};
-use ::postgres::Config;
-use ::postgres::error::SqlState;
 use connection::Connection;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tokio::sync::{broadcast, oneshot};
+use tokio_postgres::Config;
+use tokio_postgres::error::SqlState;
 
-/// How often work is tried again when the database says that it lost a race (deadlock,
-/// serialization) before the failure is passed on.
-const TRIES: usize = 5;
+/// How long a write may take, waiting for a connection included; it takes milliseconds. A visitor waits
+/// for it.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(10);
+
+/// The same for what only reads: a long conversation takes its time.
+const READ_WITHIN: Duration = Duration::from_secs(30);
+
+/// How much longer than a search may take it is waited for, so that the database can say that it was
+/// stopped.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// How a transaction begins that only reads.
 const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
@@ -67,7 +79,7 @@ impl Postgres {
         &self,
         work: impl Fn(&mut dyn Transaction) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.run("BEGIN", work).await
+        self.run("BEGIN", WRITTEN_WITHIN, work).await
     }
 
     /// See `SqlStore::read`.
@@ -75,7 +87,7 @@ impl Postgres {
         &self,
         work: impl Fn(&mut dyn Transaction) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.run(READ, work).await
+        self.run(READ, READ_WITHIN, work).await
     }
 
     /// See `SqlStore::look`. What nobody waits for any more goes on until its time is over.
@@ -92,7 +104,9 @@ impl Postgres {
                 Some(left) => {
                     let ms = left.as_millis().max(1);
                     let begin = format!("{READ}; SET LOCAL statement_timeout = {ms}");
-                    connection.transact(&begin, &work).map_err(was_too_long)
+                    // The database says itself that it stops, or is not waited for.
+                    let until = Instant::now() + left + GRACE;
+                    connection.transact(&begin, until, &work).map_err(was_too_long)
                 }
             };
             let _ = reply.send(found);
@@ -108,24 +122,25 @@ impl Postgres {
     async fn run<T: Send + 'static>(
         &self,
         begin: &'static str,
+        within: Duration,
         work: impl Fn(&mut dyn Transaction) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        let until = Instant::now() + within;
         let (reply, outcome) = oneshot::channel();
         let operation: Work = Box::new(move |connection| {
-            let mut result = connection.transact(begin, &work);
-            for _ in 1..TRIES {
-                match &result {
-                    Err(error) if connection::lost_a_race(error) => {
-                        result = connection.transact(begin, &work);
-                    }
-                    _ => break,
-                }
-            }
+            let result = if Instant::now() < until {
+                connection.transact(begin, until, &work)
+            } else {
+                Err(StoreError::Silent)
+            };
             // Nobody waits any more when a request was dropped; the write holds all the same.
             let _ = reply.send(result);
         });
         self.work.send(operation).map_err(|_| StoreError::Closed)?;
-        outcome.await.map_err(|_| StoreError::Closed)?
+        match tokio::time::timeout_at(until.into(), outcome).await {
+            Ok(outcome) => outcome.map_err(|_| StoreError::Closed)?,
+            Err(_) => Err(StoreError::Silent),
+        }
     }
 
     /// What every server's committed transactions tell.

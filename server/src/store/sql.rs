@@ -12,6 +12,8 @@ mod assistants;
 mod deliveries;
 mod exports;
 mod finalize;
+#[cfg(test)]
+mod fresh;
 mod keys;
 mod lifecycle;
 mod logs;

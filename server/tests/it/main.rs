@@ -38,6 +38,8 @@ mod limits;
 #[cfg(test)]
 mod logs;
 #[cfg(test)]
+mod lost_database;
+#[cfg(test)]
 mod model_faults;
 #[cfg(test)]
 mod operations;

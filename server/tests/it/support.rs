@@ -12,6 +12,7 @@ pub(crate) mod rows;
 pub(crate) mod vapi;
 pub(crate) mod visitor;
 pub(crate) mod webhook;
+pub(crate) mod wire;
 
 use banter_server::app::App;
 use banter_server::clock::{ManualClock, SystemEntropy};

@@ -26,7 +26,7 @@ struct Keeper {
 const KEEPERS: [Keeper; 13] = [
     Keeper { library: "sqlx", below: "server/src/", rooms: &["store"] },
     Keeper { library: "rusqlite", below: "server/src/", rooms: &["store"] },
-    Keeper { library: "postgres", below: "server/src/", rooms: &["store"] },
+    Keeper { library: "tokio_postgres", below: "server/src/", rooms: &["store"] },
     Keeper { library: "axum", below: "server/src/", rooms: &["api", ""] },
     Keeper {
         library: "reqwest",

@@ -3,22 +3,41 @@
 use super::super::migrations::MIGRATIONS;
 use super::super::sql::{Dialect, Transaction};
 use super::super::{Result, StoreError};
+use super::link::Link;
 use super::transaction::PostgresTransaction;
-use postgres::config::{Host, SslMode};
-use postgres::error::SqlState;
-use postgres::{Client, Config, NoTls, Statement};
-use rustls::{ClientConfig, RootCertStore};
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Arc;
-use std::time::Duration;
-use tokio_postgres_rustls::MakeRustlsConnect;
+use std::time::{Duration, Instant};
+use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Config, Statement};
 
-/// How long to wait for the database to answer a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long to wait for the database's machine to answer a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long the database's machine may leave what was sent to it unacknowledged, and how soon, how often
+/// and how many times it is asked whether it is still there while nothing is sent. A machine that has
+/// vanished is found out within about 11 seconds in either case.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(4);
+const IDLE: Duration = Duration::from_secs(5);
+const ASK_EVERY: Duration = Duration::from_secs(2);
+const ASK_TIMES: u32 = 3;
+
+/// What PostgreSQL does by itself for a server that has gone without a word: ends its statement, and a
+/// transaction that it leaves open, with whatever that has locked. Longer than this server waits, and
+/// than it ever thinks between two statements.
+const LIMITS: &str =
+    "SET statement_timeout = '35s'; SET idle_in_transaction_session_timeout = '15s'";
+
+/// As long as a migration takes.
+const MIGRATED_WITHIN: Duration = Duration::from_secs(24 * 3600);
 
 /// "banter", as the number of the lock that whoever changes the schema holds.
 const MIGRATION_LOCK: i64 = 0x6261_6e74_6572;
+
+/// How often work is tried before its failure is passed on, when the database says that it lost a race
+/// (deadlock, serialization) or the connection was lost before the commit.
+const TRIES: usize = 5;
 
 /// Reads a `postgres://` URL.
 pub(super) fn config(url: &str) -> Result<Config> {
@@ -32,7 +51,8 @@ pub(super) fn config(url: &str) -> Result<Config> {
         config.ssl_mode(if local { SslMode::Disable } else { SslMode::Require });
     }
     config.connect_timeout(CONNECT_TIMEOUT).application_name("banter");
-    config.keepalives_idle(Duration::from_secs(30));
+    config.tcp_user_timeout(UNACKNOWLEDGED).keepalives_idle(IDLE);
+    config.keepalives_interval(ASK_EVERY).keepalives_retries(ASK_TIMES);
     Ok(config)
 }
 
@@ -45,26 +65,9 @@ fn is_local(host: &Host) -> bool {
     }
 }
 
-/// Connects, with TLS unless `config` says without; the server's certificate is checked.
-pub(super) fn connect(config: &Config) -> Result<Client> {
-    if config.get_ssl_mode() == SslMode::Disable {
-        return Ok(config.connect(NoTls)?);
-    }
-    Ok(config.connect(tls()?)?)
-}
-
-fn tls() -> Result<MakeRustlsConnect> {
-    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let client = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| StoreError::Unopened(error.to_string()))?;
-    Ok(MakeRustlsConnect::new(client.with_root_certificates(roots).with_no_client_auth()))
-}
-
 /// Whether the same work may succeed when it is simply done again. What a row refers to may have been
 /// deleted after it was looked at: then it is looked at again.
-pub(super) fn lost_a_race(error: &StoreError) -> bool {
+fn lost_a_race(error: &StoreError) -> bool {
     let StoreError::Postgres(error) = error else { return false };
     let lost = [
         SqlState::T_R_SERIALIZATION_FAILURE,
@@ -74,44 +77,79 @@ pub(super) fn lost_a_race(error: &StoreError) -> bool {
     error.code().is_some_and(|code| lost.contains(code))
 }
 
+/// Why a transaction did not hold.
+struct Failed {
+    error: StoreError,
+    /// Nothing of it was committed, and the same may succeed when it is done again.
+    may_be_repeated: bool,
+}
+
+impl Failed {
+    fn for_good(error: StoreError) -> Self {
+        Self { error, may_be_repeated: false }
+    }
+}
+
 /// A connection, and the statements it has prepared.
 pub(super) struct Connection {
     config: Config,
-    client: Option<Client>,
+    link: Option<Link>,
     statements: HashMap<String, Statement>,
 }
 
 impl Connection {
     /// Not connected yet.
     pub(super) fn new(config: Config) -> Self {
-        Self { config, client: None, statements: HashMap::new() }
+        Self { config, link: None, statements: HashMap::new() }
     }
 
-    /// Runs `work` in a transaction. What was lost with a connection before its commit was begun
-    /// is not done; the next transaction connects anew.
+    /// Runs `work` in a transaction, until `until` at most. Does it again where it lost a race, and
+    /// where the connection turns out to be lost before the commit was asked for: a database that was
+    /// restarted costs nobody a request.
     pub(super) fn transact<T>(
         &mut self,
         begin: &str,
+        until: Instant,
         work: &impl Fn(&mut dyn Transaction) -> Result<T>,
     ) -> Result<T> {
-        let client = match self.client.take() {
-            Some(client) if !client.is_closed() => self.client.insert(client),
+        for _ in 1..TRIES {
+            match self.attempt(begin, until, work) {
+                Err(failed) if failed.may_be_repeated && Instant::now() < until => {}
+                result => return result.map_err(|failed| failed.error),
+            }
+        }
+        self.attempt(begin, until, work).map_err(|failed| failed.error)
+    }
+
+    fn attempt<T>(
+        &mut self,
+        begin: &str,
+        until: Instant,
+        work: &impl Fn(&mut dyn Transaction) -> Result<T>,
+    ) -> std::result::Result<T, Failed> {
+        let link = match self.link.take() {
+            Some(link) if !link.is_lost() => self.link.insert(link),
             _ => {
                 self.statements.clear();
-                self.client.insert(connect(&self.config)?)
+                self.link.insert(open(&self.config, until).map_err(Failed::for_good)?)
             }
         };
-        client.batch_execute(begin)?;
-        let mut transaction = PostgresTransaction::new(client, &mut self.statements);
-        match work(&mut transaction) {
-            Ok(result) => {
-                client.batch_execute("COMMIT")?;
-                Ok(result)
-            }
+        link.wait_until(until);
+        let worked = link.batch(begin).and_then(|()| {
+            let mut transaction = PostgresTransaction::new(link, &mut self.statements);
+            work(&mut transaction)
+        });
+        match worked {
+            // When the connection is lost now, nobody knows whether it holds.
+            Ok(result) => link
+                .batch("COMMIT")
+                .map(|()| result)
+                .map_err(|error| Failed { may_be_repeated: lost_a_race(&error), error }),
+            Err(error) if link.is_lost() => Err(Failed { error, may_be_repeated: true }),
             Err(error) => {
-                // A connection whose rollback fails is closed, and with it the transaction.
-                let _ = client.batch_execute("ROLLBACK");
-                Err(error)
+                // A connection whose rollback fails is lost, and with it the transaction.
+                let _ = link.batch("ROLLBACK");
+                Err(Failed { may_be_repeated: lost_a_race(&error), error })
             }
         }
     }
@@ -119,16 +157,20 @@ impl Connection {
     /// Applies the migrations the database has not had. Servers that start together take turns; an
     /// older server goes on with a newer schema as long as that says it may.
     pub(super) fn migrate(&mut self) -> Result<()> {
-        let client = self.client.insert(connect(&self.config)?);
-        client.execute("SELECT pg_advisory_lock($1)", &[&MIGRATION_LOCK])?;
-        client.batch_execute(
-            "CREATE TABLE IF NOT EXISTS schema_versions
-             (version BIGINT PRIMARY KEY, works_with BIGINT NOT NULL)",
-        )?;
-        let row = client.query_one(
-            "SELECT coalesce(max(version), 0), coalesce(max(works_with), 0) FROM schema_versions",
-            &[],
-        )?;
+        // A link of its own, which has time, and whose failure leaves nothing half done.
+        let mut link = Link::open(&self.config, Instant::now() + MIGRATED_WITHIN)?;
+        link.batch(&format!(
+            "SELECT pg_advisory_lock({MIGRATION_LOCK});
+             CREATE TABLE IF NOT EXISTS schema_versions
+             (version BIGINT PRIMARY KEY, works_with BIGINT NOT NULL)"
+        ))?;
+        let row = link.ask(|client| {
+            client.query_one(
+                "SELECT coalesce(max(version), 0), coalesce(max(works_with), 0)
+                 FROM schema_versions",
+                &[],
+            )
+        })?;
         let (done, works_with): (i64, i64) = (row.get(0), row.get(1));
         if works_with > MIGRATIONS.len() as i64 {
             return Err(StoreError::Unopened(format!(
@@ -138,41 +180,25 @@ impl Connection {
             )));
         }
         for (number, migration) in MIGRATIONS.iter().enumerate().skip(done as usize) {
-            let mut transaction = client.transaction()?;
-            transaction.batch_execute(&migration.sql(Dialect::Postgres))?;
-            transaction.execute(
-                "INSERT INTO schema_versions (version, works_with) VALUES ($1, $2)",
-                &[&(number as i64 + 1), &(migration.works_with as i64)],
-            )?;
-            transaction.commit()?;
+            link.batch("BEGIN")?;
+            link.batch(&migration.sql(Dialect::Postgres))?;
+            link.batch(&format!(
+                "INSERT INTO schema_versions (version, works_with) VALUES ({}, {}); COMMIT",
+                number + 1,
+                migration.works_with
+            ))?;
         }
-        client.execute("SELECT pg_advisory_unlock($1)", &[&MIGRATION_LOCK])?;
+        link.batch(&format!("SELECT pg_advisory_unlock({MIGRATION_LOCK}); {LIMITS}"))?;
+        self.link = Some(link);
         Ok(())
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::{SslMode, config};
-
-    #[test]
-    fn nothing_leaves_this_machine_in_the_clear_unless_told_to() {
-        for (url, mode) in [
-            ("postgres://banter@127.0.0.1:5432/banter", SslMode::Disable),
-            ("postgres://banter@localhost/banter", SslMode::Disable),
-            ("postgres://banter@[::1]/banter", SslMode::Disable),
-            ("postgres://banter@db.example/banter", SslMode::Require),
-            ("postgres://banter@127.0.0.1,db.example/banter", SslMode::Require),
-            ("postgres://banter@db.example/banter?sslmode=disable", SslMode::Disable),
-            ("postgres://banter@127.0.0.1/banter?sslmode=require", SslMode::Require),
-        ] {
-            assert_eq!(config(url).unwrap().get_ssl_mode(), mode, "{url}");
-        }
-    }
-
-    #[test]
-    fn a_bad_url_is_refused_without_being_repeated() {
-        let refusal = config("postgres://banter:hunter2@host:port/banter").unwrap_err().to_string();
-        assert!(!refusal.contains("hunter2"), "{refusal}");
-    }
+fn open(config: &Config, until: Instant) -> Result<Link> {
+    let mut link = Link::open(config, until)?;
+    link.batch(LIMITS)?;
+    Ok(link)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,17 +1,21 @@
 //! The connection that listens: what any server's transactions tell reaches this server's tasks.
 
 use super::super::{Notice, Result, StoreError};
-use super::connection::connect;
+use super::link::Link;
 use super::transaction::CHANNEL;
-use postgres::Config;
-use postgres::fallible_iterator::FallibleIterator as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::broadcast;
+use tokio_postgres::Config;
 
 /// How often the listener looks whether it shall stop.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// After how much silence the database is asked whether it still talks to us, and how long it may take to
+/// answer: a connection on which nobody speaks looks the same when nobody is there any more.
+const ASK_AFTER: Duration = Duration::from_secs(5);
+const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
 
 /// The listener's thread goes on for as long as this lives.
 #[derive(Debug)]
@@ -43,21 +47,22 @@ pub(super) fn start(config: Config, told: broadcast::Sender<Notice>) -> Result<L
 }
 
 fn listen(config: &Config, told: &broadcast::Sender<Notice>, stop: &AtomicBool) -> Result<()> {
-    let mut client = connect(config)?;
-    client.batch_execute(&format!("LISTEN {CHANNEL}"))?;
+    let mut link = Link::open(config, Instant::now() + ANSWERED_WITHIN)?;
+    link.batch(&format!("LISTEN {CHANNEL}"))?;
+    let mut heard_at = Instant::now();
     while !stop.load(Ordering::Relaxed) {
-        {
-            let mut notifications = client.notifications();
-            let mut waiting = notifications.timeout_iter(LOOK_EVERY);
-            while let Some(notification) = waiting.next()? {
-                if let Some(notice) = Notice::parse(notification.payload()) {
-                    // Nobody listens: nobody needs to know.
-                    let _ = told.send(notice);
-                }
-            }
+        let heard = link.hear(LOOK_EVERY)?;
+        if heard.is_empty() && heard_at.elapsed() < ASK_AFTER {
+            continue;
         }
-        if client.is_closed() {
-            return Err(StoreError::Closed);
+        heard_at = Instant::now();
+        if heard.is_empty() {
+            link.wait_until(heard_at + ANSWERED_WITHIN);
+            link.batch("SELECT 1")?;
+        }
+        for notice in heard.iter().filter_map(|payload| Notice::parse(payload)) {
+            // Nobody listens: nobody needs to know.
+            let _ = told.send(notice);
         }
     }
     Ok(())

@@ -1,12 +1,13 @@
 //! One transaction: statements are prepared once per connection and kept.
 
 use super::super::sql::{Dialect, Row, Transaction, Value};
-use super::super::{Notice, Result, StoreError};
+use super::super::{Notice, Result};
+use super::link::Link;
 use bytes::BytesMut;
-use postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
-use postgres::{Client, Statement};
 use std::collections::HashMap;
 use std::error::Error;
+use tokio_postgres::Statement;
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
 /// The channel on which servers tell each other.
 pub(super) const CHANNEL: &str = "banter";
@@ -17,17 +18,14 @@ const MAX_STATEMENTS: usize = 256;
 
 /// A transaction that somebody else begins and commits.
 pub(super) struct PostgresTransaction<'a> {
-    client: &'a mut Client,
+    link: &'a mut Link,
     statements: &'a mut HashMap<String, Statement>,
 }
 
 impl<'a> PostgresTransaction<'a> {
-    /// On `client`, with the statements it has prepared.
-    pub(super) fn new(
-        client: &'a mut Client,
-        statements: &'a mut HashMap<String, Statement>,
-    ) -> Self {
-        Self { client, statements }
+    /// On `link`, with the statements it has prepared.
+    pub(super) fn new(link: &'a mut Link, statements: &'a mut HashMap<String, Statement>) -> Self {
+        Self { link, statements }
     }
 
     fn statement(&mut self, sql: &str) -> Result<Statement> {
@@ -37,7 +35,7 @@ impl<'a> PostgresTransaction<'a> {
         if self.statements.len() >= MAX_STATEMENTS {
             self.statements.clear();
         }
-        let statement = self.client.prepare(sql)?;
+        let statement = self.link.ask(|client| client.prepare(sql))?;
         self.statements.insert(sql.to_owned(), statement.clone());
         Ok(statement)
     }
@@ -50,7 +48,8 @@ fn parameters<'a>(values: &'a [Value<'_>]) -> Vec<&'a (dyn ToSql + Sync)> {
 impl Transaction for PostgresTransaction<'_> {
     fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64> {
         let statement = self.statement(sql)?;
-        Ok(self.client.execute(&statement, &parameters(values))?)
+        let parameters = parameters(values);
+        self.link.ask(|client| client.execute(&statement, &parameters))
     }
 
     fn each(
@@ -60,8 +59,9 @@ impl Transaction for PostgresTransaction<'_> {
         see: &mut dyn FnMut(&mut Row) -> Result<()>,
     ) -> Result<()> {
         let statement = self.statement(sql)?;
+        let parameters = parameters(values);
         let mut own = Row::default();
-        for row in self.client.query(&statement, &parameters(values))? {
+        for row in self.link.ask(|client| client.query(&statement, &parameters))? {
             own.begin(row.len());
             for column in 0..row.len() {
                 own.push(row.try_get(column)?);
@@ -79,7 +79,8 @@ impl Transaction for PostgresTransaction<'_> {
         // Delivered with the commit, or never.
         let statement = self.statement("SELECT pg_notify($1, $2)")?;
         let payload = notice.to_string();
-        self.client.execute(&statement, &[&CHANNEL, &payload]).map_err(StoreError::from)?;
+        let parameters: [&(dyn ToSql + Sync); 2] = [&CHANNEL, &payload];
+        self.link.ask(|client| client.execute(&statement, &parameters))?;
         Ok(())
     }
 }

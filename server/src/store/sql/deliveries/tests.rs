@@ -15,8 +15,7 @@ const RULES: Rules = Rules { max_attempts: 10, disable_after: 1_000_000 };
 
 /// A store with these endpoints.
 async fn store(endpoints: &[&str]) -> (SqlStore, TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let store = SqlStore::open(&folder.path().join("banter.db"), "node".into()).unwrap();
+    let (store, folder) = SqlStore::fresh().await;
     let organization = "INSERT INTO organizations (id, name, created_at) VALUES ('o', 'O', 0)";
     store.write(move |tx| tx.execute(organization, args![])).await.unwrap();
     for id in endpoints {
