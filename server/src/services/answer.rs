@@ -119,11 +119,10 @@ impl Answer {
 
     /// There will be no answer, or no more of it.
     pub fn refuse(&self, refusal: Refusal) {
-        self.update(|state| {
-            state.phase = match state.phase {
-                Phase::Starting | Phase::Refused(_) => Phase::Refused(refusal),
-                Phase::Writing | Phase::Ended(_) => Phase::Ended(End::Refusal(refusal)),
-            };
+        self.update(|state| match state.phase {
+            Phase::Starting => state.phase = Phase::Refused(refusal),
+            Phase::Writing => state.phase = Phase::Ended(End::Refusal(refusal)),
+            Phase::Ended(_) | Phase::Refused(_) => {}
         });
     }
 
