@@ -295,9 +295,14 @@ impl App {
                 *self.running.borrow_mut() = Some(running);
             }
             Effect::Stop => *self.running.borrow_mut() = None,
-            Effect::PostEnd(ticket) => task::post_end(self, ticket),
-            Effect::PostLeave(ticket, reason) => self.api.leave(&ticket, reason),
+            Effect::PostEnd(ticket) => task::post_end(self, ticket, EndReason::VisitorEnded),
+            Effect::PostLeave(ticket, reason) => {
+                if !self.api.leave(&ticket, reason) {
+                    task::post_end(self, ticket, reason);
+                }
+            }
             Effect::PostActivity(ticket) => task::post_activity(self, ticket),
+            Effect::Look(ticket) => task::look(self, ticket),
             Effect::Keep(ticket) => self.storage.set(TICKET, &wire::write_ticket(&ticket)),
             Effect::Forget => self.storage.remove(TICKET),
             Effect::Tell(message) => {

@@ -8,7 +8,7 @@ use crate::state::connection::Failure;
 use crate::state::conversation::{Event, Reply, Task};
 use crate::state::session::Ticket;
 use crate::text::joined;
-use banter_shared::session::{CreateSession, PostMessage};
+use banter_shared::session::{CreateSession, EndReason, PostMessage, SessionStatus};
 use banter_shared::stream::Cursor;
 use gloo_timers::callback::{Interval, Timeout};
 use std::cell::Cell;
@@ -72,11 +72,12 @@ pub fn start(app: &Rc<App>, turn: u32, task: Task) -> Running {
     Running::Request(Request { controller, _watch: watch })
 }
 
-/// Tells the server that the visitor ended the session. Should it not hear it, its own clock ends it.
-pub fn post_end(app: &Rc<App>, ticket: Ticket) {
+/// Tells the server that the visitor ended the session, or left. Should it not hear it, its own clock ends
+/// it.
+pub fn post_end(app: &Rc<App>, ticket: Ticket, reason: EndReason) {
     let api = app.api.clone();
     spawn_local(async move {
-        let _ = api.end(&ticket).await;
+        let _ = api.end(&ticket, reason).await;
     });
 }
 
@@ -86,6 +87,22 @@ pub fn post_activity(app: &Rc<App>, ticket: Ticket) {
     spawn_local(async move {
         let outcome = app.api.activity(&ticket).await;
         app.dispatch(Event::Lived(ticket.id, outcome));
+    });
+}
+
+/// Asks the server whether the session has ended meanwhile; says so only then. What goes wrong on the
+/// way the next look or message finds out.
+pub fn look(app: &Rc<App>, ticket: Ticket) {
+    let app = Rc::clone(app);
+    spawn_local(async move {
+        let outcome = app.api.load(&ticket, None).await.map(|history| history.session);
+        let is_over = match &outcome {
+            Ok(session) => session.status == SessionStatus::Ended,
+            Err(failure) => failure.is_refusal(),
+        };
+        if is_over {
+            app.dispatch(Event::Lived(ticket.id, outcome));
+        }
     });
 }
 
@@ -117,7 +134,7 @@ async fn run(
             };
             Reply::Created(app.api.create(&app.config.id, &create, signal).await?)
         }
-        Task::Load(ticket) => Reply::Loaded(app.api.load(&ticket, signal).await?),
+        Task::Load(ticket) => Reply::Loaded(app.api.load(&ticket, Some(signal)).await?),
         Task::Post(ticket, message, cursor) => {
             return post(app, turn, (&ticket, &message, cursor), signal, heard).await;
         }

@@ -62,10 +62,14 @@ impl Api {
     ///
     /// # Errors
     /// As [`Self::create`].
-    pub async fn load(&self, ticket: &Ticket, signal: &AbortSignal) -> Result<History, Failure> {
+    pub async fn load(
+        &self,
+        ticket: &Ticket,
+        signal: Option<&AbortSignal>,
+    ) -> Result<History, Failure> {
         let path = joined(&["sessions/", ticket.id.as_str()]);
         let token = Some(ticket.token.as_str());
-        let request = Request { path, token, signal: Some(signal), ..Request::default() };
+        let request = Request { path, token, signal, ..Request::default() };
         parse(&text(&self.send(request).await?).await?, read_history)
     }
 
@@ -91,28 +95,29 @@ impl Api {
         .await
     }
 
-    /// Ends the conversation.
+    /// Ends the conversation, or says that the visitor left, and how, in a request that outlives the
+    /// page.
     ///
     /// # Errors
     /// As [`Self::create`].
-    pub async fn end(&self, ticket: &Ticket) -> Result<Response, Failure> {
+    pub async fn end(&self, ticket: &Ticket, reason: EndReason) -> Result<Response, Failure> {
         self.send(Request {
             path: joined(&["sessions/", ticket.id.as_str(), "/end"]),
             token: Some(&ticket.token),
-            body: Some("{}".to_owned()),
+            body: Some(write_end(&EndSession { reason, token: None })),
             keepalive: true,
             ..Request::default()
         })
         .await
     }
 
-    /// Says that the visitor left, and how, in a way that outlives the page. Should it get lost, the
-    /// server's own clock ends the conversation.
-    pub fn leave(&self, ticket: &Ticket, reason: EndReason) {
+    /// Says that the visitor left, and how, as a page says its last word. `false` when the browser will
+    /// not say it: too much waits already, or something on the page forbids it.
+    pub fn leave(&self, ticket: &Ticket, reason: EndReason) -> bool {
         let path = joined(&["sessions/", ticket.id.as_str(), "/end"]);
         let body = write_end(&EndSession { reason, token: Some(ticket.token.clone()) });
         // A text, so that no browser asks for permission first; there is no time for that.
-        let _ = window().navigator().send_beacon_with_opt_str(&self.url(&path), Some(&body));
+        window().navigator().send_beacon_with_opt_str(&self.url(&path), Some(&body)) == Ok(true)
     }
 
     /// Says that the visitor is there.

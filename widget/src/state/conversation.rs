@@ -91,6 +91,8 @@ pub enum Effect {
     PostLeave(Ticket, EndReason),
     /// Tell the server that the visitor is there.
     PostActivity(Ticket),
+    /// Ask the server whether the session has ended meanwhile.
+    Look(Ticket),
     /// Keep the ticket.
     Keep(Ticket),
     /// Forget the ticket.
@@ -170,6 +172,8 @@ pub struct Conversation {
     presence: Presence,
     /// When the server was told last that the visitor left.
     left_at: u64,
+    /// When to look around next.
+    round_at: Option<u64>,
     /// The session that ended last, while it can be carried on.
     past: Option<Ticket>,
     /// The token of the session that the next one carries on.
@@ -187,6 +191,7 @@ impl Conversation {
             inactivity: Inactivity::new(manners.inactivity_ms),
             presence: Presence::new(manners.leave),
             left_at: 0,
+            round_at: None,
             past: None,
             continues: None,
             manners,
@@ -415,7 +420,7 @@ impl Conversation {
             Told::Asked(_) | Told::Ended(_) => {}
             Told::Restarted => self.restart(moment),
             Told::Time(left) => self.inactivity.learn(left, moment.now),
-            Told::Tab(tab) => self.heard_tab(&tab),
+            Told::Tab(tab) => self.heard_tab(&tab, moment),
         }
     }
 
@@ -484,7 +489,14 @@ impl Conversation {
             StreamEvent::Done(message) => self.done(message),
             StreamEvent::Error(error) => {
                 self.answered();
-                self.give_up(&question, error);
+                let may_be_over = !error.retryable;
+                if error.code != codes::SESSION_ENDED {
+                    self.give_up(&question, error);
+                }
+                // What nobody can try again may have ended the session: its history knows, and why.
+                if may_be_over {
+                    self.ask();
+                }
             }
         }
     }

@@ -10,6 +10,10 @@ use banter_shared::widget::Leave;
 /// tab to the next is not gone in between.
 const CHANGE_OVER: u64 = 1_000;
 
+/// After how long without a word a tab is taken for gone, in milliseconds: one that crashed says nothing.
+/// They repeat how they stand every minute, hidden ones maybe a minute later.
+const SILENT: u64 = 150_000;
+
 /// How a tab stands, from the least to the most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {
@@ -51,7 +55,8 @@ pub struct Presence {
     leave: Leave,
     page: Page,
     open: bool,
-    others: Vec<(String, Standing)>,
+    /// Each by name, with its standing and when it said so.
+    others: Vec<(String, Standing, u64)>,
     /// This tab told the server that the panel was collapsed.
     told_collapsed: bool,
     /// When to tell the server that the page is hidden.
@@ -118,11 +123,11 @@ impl Presence {
     }
 
     /// Another tab says how it stands. Says whether it is a new one.
-    pub fn heard(&mut self, tab: &str, standing: Standing) -> bool {
-        let known = self.others.iter().position(|(other, _)| other == tab);
+    pub fn heard(&mut self, tab: &str, standing: Standing, now: u64) -> bool {
+        let known = self.others.iter().position(|(other, ..)| other == tab);
         known.map(|index| self.others.remove(index));
         if standing > Standing::Gone {
-            self.others.push((tab.to_owned(), standing));
+            self.others.push((tab.to_owned(), standing, now));
         }
         if standing >= Standing::Collapsed {
             self.hidden_at = None;
@@ -131,6 +136,17 @@ impl Presence {
             self.told_collapsed = false;
         }
         known.is_none()
+    }
+
+    /// Forgets the tabs that have been silent for too long.
+    pub fn forget(&mut self, now: u64) {
+        self.others.retain(|(.., at)| now < at + SILENT);
+    }
+
+    /// Whether no other tab is known.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        self.others.is_empty()
     }
 
     /// A moment has passed.
@@ -177,13 +193,13 @@ impl Presence {
     }
 
     fn is_another(&self, at_least: Standing) -> bool {
-        self.others.iter().any(|(_, standing)| *standing >= at_least)
+        self.others.iter().any(|(_, standing, _)| *standing >= at_least)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{CHANGE_OVER, Move, Page, Presence, Standing};
+    use super::{CHANGE_OVER, Move, Page, Presence, SILENT, Standing};
     use banter_shared::session::EndReason::{Collapsed, Hidden, TabClosed};
     use banter_shared::widget::Leave;
 
@@ -239,7 +255,7 @@ mod tests {
         ] {
             let tab = || {
                 let mut tab = open(ALL);
-                assert!(tab.heard("other", other));
+                assert!(tab.heard("other", other, 0));
                 tab
             };
             assert_eq!(tab().page(Page::Hidden, 0), hidden.map(Move::Left), "{other:?}");
@@ -251,26 +267,26 @@ mod tests {
     #[test]
     fn who_goes_from_one_tab_to_another_has_not_left() {
         let mut tab = open(ALL);
-        tab.heard("other", Standing::Hidden);
+        tab.heard("other", Standing::Hidden, 0);
         assert_eq!((tab.page(Page::Hidden, 0), tab.alarm()), (None, Some(CHANGE_OVER)));
         assert_eq!(tab.tick(CHANGE_OVER - 1), None);
-        assert!(!tab.heard("other", Standing::Open));
+        assert!(!tab.heard("other", Standing::Open, 0));
         assert_eq!((tab.alarm(), tab.tick(CHANGE_OVER)), (None, None));
         assert_eq!(tab.page(Page::Gone, 0), None, "a hidden tab that is closed is no loss");
 
         tab.page(Page::Shown, 0);
-        tab.heard("other", Standing::Hidden);
+        tab.heard("other", Standing::Hidden, 0);
         tab.page(Page::Hidden, 0);
         assert_eq!(tab.tick(CHANGE_OVER), Some(Move::Left(Hidden)));
         assert_eq!(tab.tick(CHANGE_OVER), None, "told once");
-        tab.heard("other", Standing::Gone);
+        tab.heard("other", Standing::Gone, 0);
         assert_eq!(tab.page(Page::Gone, 0), Some(Move::Left(TabClosed)), "the last one");
     }
 
     #[test]
     fn a_tab_closed_while_it_waits_tells_at_once() {
         let mut tab = open(ALL);
-        tab.heard("other", Standing::Hidden);
+        tab.heard("other", Standing::Hidden, 0);
         tab.page(Page::Hidden, 0);
         assert_eq!(tab.page(Page::Gone, 0), Some(Move::Left(TabClosed)));
         assert_eq!(tab.alarm(), None);
@@ -280,8 +296,24 @@ mod tests {
     fn a_collapse_that_another_tab_took_back_is_not_remembered() {
         let mut tab = open(ALL);
         tab.panel(false, 0);
-        tab.heard("other", Standing::Open);
-        tab.heard("other", Standing::Gone);
+        tab.heard("other", Standing::Open, 0);
+        tab.heard("other", Standing::Gone, 0);
         assert_eq!(tab.page(Page::Hidden, 0), Some(Move::Left(Hidden)));
+    }
+
+    #[test]
+    fn a_tab_that_crashed_is_forgotten_and_one_that_speaks_is_not() {
+        let mut tab = open(ALL);
+        tab.heard("crashed", Standing::Open, 0);
+        tab.heard("other", Standing::Hidden, 0);
+        tab.heard("other", Standing::Hidden, 60_000);
+        tab.forget(SILENT - 1);
+        assert_eq!(tab.page(Page::Hidden, 0), None, "another is seen");
+        tab.page(Page::Shown, 0);
+        tab.forget(SILENT);
+        assert_eq!(tab.page(Page::Gone, 0), Some(Move::Left(TabClosed)));
+        assert!(!tab.is_alone());
+        tab.forget(60_000 + SILENT);
+        assert!(tab.is_alone());
     }
 }

@@ -7,7 +7,7 @@ use banter_shared::session::{EndReason, History, Session, SessionCreated};
 use banter_shared::stream::StreamEvent;
 use banter_shared::widget::Leave;
 use banter_widget::state::connection::{Failure, Status};
-use banter_widget::state::conversation::{Effect, Event, Manners, Reply, Task};
+use banter_widget::state::conversation::{Effect, Event, Manners, Moment, Reply, Task};
 use banter_widget::state::presence::{Page, Standing};
 use banter_widget::state::session::{Phase, Ticket};
 use banter_widget::state::tabs::{Tab, Told};
@@ -65,6 +65,11 @@ impl Play {
 
     fn loads(&self) -> bool {
         matches!(self.task, Some(Task::Load(_)))
+    }
+
+    /// The server says that the session is over.
+    fn ended(&mut self, reason: EndReason) {
+        self.reply(Reply::Loaded(History { session: session(Some(reason)), ..history(0) }));
     }
 
     fn tab(&mut self, standing: Standing) {
@@ -134,6 +139,70 @@ fn an_answer_takes_all_the_time_it_needs() {
     play.stream(StreamEvent::Delta("Well".into()));
     play.stream(StreamEvent::Done(message("m1.a", Role::Assistant, "")));
     assert_eq!((play.left(), play.conversation.alarm(play.now)), (None, Some(play.now + 30_000)));
+}
+
+#[test]
+fn an_open_panel_looks_once_a_minute_whether_the_server_ended_it() {
+    let mut play = Play::new(Manners { inactivity_ms: 0, ..manners() });
+    play.on(Event::Open(true));
+    assert_eq!(play.conversation.alarm(play.now), None, "there is nothing to end");
+    play.on(Event::Found(ticket()));
+    play.reply(Reply::Loaded(history(0)));
+    play.wait(3 * MINUTE);
+    assert_eq!((play.looks, play.conversation.status()), (3, Status::Connected));
+    play.send("m1");
+    play.accept("m1", 1, 0);
+    play.wait(5 * MINUTE);
+    assert_eq!(play.looks, 3, "whoever waits for an answer learns it from there");
+    play.stream(StreamEvent::Done(message("m1.a", Role::Assistant, "")));
+    for unseen in [Event::Open(false), Event::Page(Page::Hidden)] {
+        play.on(unseen);
+        play.wait(5 * MINUTE);
+    }
+    assert_eq!(play.looks, 3);
+    play.on(Event::Open(true));
+    play.on(Event::Page(Page::Shown));
+    play.wait(MINUTE);
+    assert_eq!(play.looks, 4);
+
+    let over = session(Some(EndReason::OwnerEnded));
+    play.on(Event::Lived("s".into(), Ok(over)));
+    assert!(play.loads(), "it knows what was said last, and why it ended");
+    play.ended(EndReason::OwnerEnded);
+    assert_eq!(play.conversation.phase(), &Phase::Ended(EndReason::OwnerEnded));
+    assert_eq!(play.conversation.alarm(play.now), None);
+}
+
+#[test]
+fn a_session_too_old_to_be_read_is_found_out_too() {
+    let mut play = active();
+    let failure = Failure::of(401, None, Some(crate::play::error(codes::TOKEN_EXPIRED)));
+    play.on(Event::Lived("s".into(), Err(failure)));
+    assert!(play.loads());
+    play.fail(401, codes::TOKEN_EXPIRED, None);
+    assert_eq!(play.conversation.phase(), &Phase::Ended(EndReason::Expired));
+}
+
+#[test]
+fn tabs_tell_each_other_every_minute_that_they_are_there() {
+    let mut play = active();
+    play.on(Event::Page(Page::Hidden));
+    play.tab(Standing::Open);
+    let mut said = Vec::new();
+    for _ in 0..4 {
+        while let Some(alarm) = play.conversation.alarm(play.now) {
+            play.now = alarm;
+            let effects = play.conversation.handle(Event::Tick, Moment { now: alarm, ..MOMENT });
+            said.extend(
+                effects
+                    .iter()
+                    .any(|effect| matches!(effect, Effect::Spread(Told::Tab(_))))
+                    .then_some(alarm),
+            );
+        }
+    }
+    // Until the other has been silent for too long, and nobody is there to be told.
+    assert_eq!(said, [61_000, 121_000, 181_000]);
 }
 
 #[test]

@@ -19,6 +19,8 @@ pub(crate) struct Play {
     pub(crate) turn: u32,
     pub(crate) task: Option<Task>,
     pub(crate) effects: Vec<Effect>,
+    /// How often it looked whether the session has ended.
+    pub(crate) looks: u32,
     /// The browser's clock.
     pub(crate) now: u64,
 }
@@ -26,7 +28,7 @@ pub(crate) struct Play {
 impl Play {
     pub(crate) fn new(manners: Manners) -> Self {
         let conversation = Conversation::new(manners, MOMENT);
-        Self { conversation, turn: 0, task: None, effects: Vec::new(), now: MOMENT.now }
+        Self { conversation, turn: 0, task: None, effects: Vec::new(), looks: 0, now: MOMENT.now }
     }
 
     /// In conversation, nothing said yet.
@@ -54,6 +56,7 @@ impl Play {
                 Effect::Stop => self.task = None,
                 // Said at every turn; see `presence` for what it is good for.
                 Effect::Spread(Told::Tab(_)) => {}
+                Effect::Look(_) => self.looks += 1,
                 other => self.effects.push(other),
             }
         }

@@ -1,7 +1,7 @@
 //! What is said, and what goes wrong with it.
 
 use crate::play::{Play, error, message, session, ticket};
-use banter_shared::error::codes;
+use banter_shared::error::{ErrorBody, codes};
 use banter_shared::host::ToLoader;
 use banter_shared::message::{MessageStatus, Role};
 use banter_shared::session::{EndReason, History, SessionCreated};
@@ -269,6 +269,55 @@ fn a_session_that_is_over_says_why() {
     play.fail(401, codes::TOKEN_EXPIRED, None);
     assert_eq!(play.conversation.phase(), &Phase::Ended(EndReason::Expired));
     assert!(play.effects.contains(&Effect::Forget));
+}
+
+#[test]
+fn a_session_that_ends_during_an_answer_says_why() {
+    for (code, shown, told) in [
+        // Ended by somebody, or by the clock: the answer is just not finished.
+        (codes::SESSION_ENDED, "m.a interrupted", None),
+        // The assistant cannot answer: that it said so stays.
+        (codes::ASSISTANT_UNAVAILABLE, "m.a failed", Some(codes::ASSISTANT_UNAVAILABLE)),
+    ] {
+        let mut play = Play::active();
+        play.send("m");
+        play.accept("m", 1, 0);
+        play.stream(StreamEvent::Delta("Well".into()));
+        let last = ErrorBody { retryable: false, ..error(code) };
+        play.stream(StreamEvent::Error(last.clone()));
+        let tell = |effect: &Effect| match effect {
+            Effect::Tell(ToLoader::Error(code)) => Some(code.clone()),
+            _ => None,
+        };
+        assert_eq!(play.effects.iter().find_map(tell).as_deref(), told);
+        assert_eq!(play.task, Some(Task::Load(ticket())));
+        let mut answer = message("m.a", Role::Assistant, "Well");
+        answer.status =
+            if told.is_some() { MessageStatus::Failed } else { MessageStatus::Interrupted };
+        answer.error = Some(last);
+        let messages = vec![message("m", Role::Visitor, "text of m"), answer];
+        let session = session(Some(EndReason::Failed));
+        play.reply(Reply::Loaded(History { session, messages, earlier: vec![] }));
+        assert_eq!(play.conversation.phase(), &Phase::Ended(EndReason::Failed));
+        assert_eq!(play.shown(), ["m complete", shown]);
+    }
+}
+
+#[test]
+fn what_cannot_be_answered_after_other_answers_leaves_the_session_as_it_is() {
+    let mut play = Play::active();
+    play.send("m");
+    play.accept("m", 1, 0);
+    let last = ErrorBody { retryable: false, ..error(codes::ASSISTANT_UNAVAILABLE) };
+    play.stream(StreamEvent::Error(last.clone()));
+    let mut answer = message("m.a", Role::Assistant, "");
+    (answer.status, answer.error) = (MessageStatus::Failed, Some(last));
+    let messages = vec![message("m", Role::Visitor, "text of m"), answer];
+    play.reply(Reply::Loaded(History { session: session(None), messages, earlier: vec![] }));
+    assert_eq!((play.conversation.status(), play.task.as_ref()), (Status::Connected, None));
+    assert!(!play.conversation.transcript().entries()[1].can_retry());
+    play.send("m2");
+    assert_eq!(play.post().unwrap().0, "m2");
 }
 
 #[test]

@@ -4,10 +4,9 @@
 use super::{Conversation, Effect, Failure, Moment, Work};
 use crate::state::connection::{Verdict, judge};
 use crate::state::inactivity::Due;
-use crate::state::presence::{Move, Page};
-use crate::state::session::Phase;
+use crate::state::presence::{Move, Page, Standing};
+use crate::state::session::{Phase, Ticket};
 use crate::state::tabs::{Tab, Told};
-use banter_shared::error::codes;
 use banter_shared::ids::SessionId;
 use banter_shared::session::{Session, SessionStatus};
 
@@ -15,6 +14,10 @@ use banter_shared::session::{Session, SessionStatus};
 /// told once more. Both in milliseconds.
 const SOON: u64 = 5_000;
 const ONCE_MORE: u64 = 2_000;
+
+/// How often to look around, in milliseconds: whether the server has ended what an open panel shows as
+/// going on, and whether the other tabs are still there.
+const ROUND: u64 = 60_000;
 
 impl Conversation {
     /// The seconds left until the conversation ends by itself, once they are few.
@@ -26,7 +29,8 @@ impl Conversation {
     /// When [`super::Event::Tick`] is due.
     #[must_use]
     pub fn alarm(&self, now: u64) -> Option<u64> {
-        [self.inactivity.alarm(now), self.presence.alarm()].into_iter().flatten().min()
+        let alarms = [self.inactivity.alarm(now), self.presence.alarm(), self.round_at];
+        alarms.into_iter().flatten().min()
     }
 
     /// Whether the conversation is over and can be carried on.
@@ -45,13 +49,35 @@ impl Conversation {
     pub(super) fn keep_time(&mut self, moment: Moment) {
         let moved = self.presence.tick(moment.now);
         self.moved(moved, moment);
-        let Some(ticket) = self.phase.ticket().cloned() else { return self.inactivity.stop() };
+        let Some(ticket) = self.phase.ticket().cloned() else {
+            self.round_at = None;
+            return self.inactivity.stop();
+        };
         let held = matches!(self.work, Work::Asking(_)) || !self.outbox.is_empty();
         self.inactivity.hold(held, moment.now);
+        self.look_around(&ticket, !held, moment.now);
         match self.inactivity.tick(moment.now) {
             Due::Nothing => {}
             Due::Tell => self.effects.push(Effect::PostActivity(ticket)),
             Due::Ask => self.ask(),
+        }
+    }
+
+    /// Whoever waits for an answer learns of an end from it.
+    fn look_around(&mut self, ticket: &Ticket, idle: bool, now: u64) {
+        let watched = idle && self.presence.standing() == Standing::Open;
+        let alone = self.presence.is_alone();
+        if alone && !watched {
+            self.round_at = None;
+        } else if *self.round_at.get_or_insert(now + ROUND) <= now {
+            self.round_at = Some(now + ROUND);
+            self.presence.forget(now);
+            if !alone {
+                self.effects.push(Effect::Spread(self.tab()));
+            }
+            if watched {
+                self.effects.push(Effect::Look(ticket.clone()));
+            }
         }
     }
 
@@ -71,8 +97,8 @@ impl Conversation {
     }
 
     /// A new tab is answered, so that it knows of this one.
-    pub(super) fn heard_tab(&mut self, tab: &Tab) {
-        if self.presence.heard(&tab.name, tab.standing) {
+    pub(super) fn heard_tab(&mut self, tab: &Tab, moment: Moment) {
+        if self.presence.heard(&tab.name, tab.standing, moment.now) {
             self.effects.push(Effect::Spread(self.tab()));
         }
     }
@@ -113,18 +139,17 @@ impl Conversation {
                 self.inactivity.learn(session.inactive_in_ms, moment.now);
                 self.effects.push(Effect::Spread(Told::Time(session.inactive_in_ms)));
             }
-            Err(failure) if failure.body.code == codes::SESSION_ENDED => self.ask(),
-            // Anything else that is wrong the next message will find out, and say what becomes of it.
-            Err(failure) => {
-                if let Verdict::Again(_) = judge(&failure, 0, moment.jitter) {
-                    self.inactivity.unheard(moment.now);
-                }
-            }
+            Err(failure) => match judge(&failure, 0, moment.jitter) {
+                Verdict::Again(_) => self.inactivity.unheard(moment.now),
+                Verdict::SessionOver => self.ask(),
+                // The next message will find out what is wrong, and say what becomes of it.
+                Verdict::GiveUp => {}
+            },
         }
     }
 
     /// Has the history read anew, unless something is under way that will find out by itself.
-    fn ask(&mut self) {
+    pub(super) fn ask(&mut self) {
         if let (Work::Idle, Some(ticket)) = (&self.work, self.phase.ticket().cloned()) {
             self.phase = Phase::Kept(ticket);
             self.proceed();
