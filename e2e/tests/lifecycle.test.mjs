@@ -116,6 +116,48 @@ journey("The owner ends it: whoever goes on is told", async ({ server, model, si
   await assertEnded(visitor, "owner_ended", at);
 });
 
+journey("The owner ends it: a panel where nothing is said finds out", async ({ server, model, site, visit }) => {
+  const visitor = await visit(site.embedding(server, "test"), { before: (context) => context.clock.install() });
+  const panel = await converse(visitor, model);
+  const at = Date.now();
+  await server.own(`logs/${visitor.session.id}/end`, { method: "POST" });
+  await visitor.page.context().clock.runFor(61_000);
+  await panel.over("This chat was closed by our team.");
+  await assertEnded(visitor, "owner_ended", at);
+});
+
+journey("The owner ends it during an answer: nothing offers to try again", async ({ server, model, site, visit }) => {
+  const visitor = await visit(site.embedding(server, "test"));
+  const panel = await converse(visitor, model);
+  model.will({ hold: "One two three." });
+  await panel.say("Count");
+  model.release(1);
+  await panel.answer("One", "streaming");
+  const at = Date.now();
+  await server.own(`logs/${visitor.session.id}/end`, { method: "POST" });
+  await panel.over("This chat was closed by our team.");
+  await panel.answer("One", "interrupted");
+  assert.equal(await panel.button("Try again").count(), 0);
+  await assertEnded(visitor, "owner_ended", at);
+});
+
+for (const [how, refuse] of [
+  ["takes no beacon", () => (navigator.sendBeacon = () => false)],
+  ["throws at one", () => (navigator.sendBeacon = () => { throw new TypeError("no"); })],
+]) {
+  journey(`Leaving is told also where the browser ${how}`, async ({ server, model, site, visit }) => {
+    const visitor = await visit(site.embedding(server, "hasty"), {
+      before: (context) => context.addInitScript(refuse),
+    });
+    const panel = await converse(visitor, model);
+    const at = Date.now() + GRACE * 1_000;
+    await panel.button("Minimise chat").click();
+    await visitor.waitUntilHidden("dialog");
+    await graceOver(GRACE);
+    await assertEnded(visitor, "collapsed", at);
+  });
+}
+
 journey("Who is back within the grace period goes on", async ({ server, model, site, desk, sit }) => {
   const window = await desk();
   const visitor = await sit(window, site.embedding(server, "patient"));
