@@ -31,7 +31,8 @@ fn is_timeout((status, error): &(StatusCode, Value)) -> bool {
 
 #[tokio::test]
 async fn a_search_that_takes_too_long_ends_and_no_visitor_waits_for_it() {
-    let server = endless(3_000).await;
+    // Long enough for some chats on a machine that is busy with the searches.
+    let server = endless(8_000).await;
     let owner = server.first_owner();
     let begun = Instant::now();
     let look = async |path: &'static str| {
@@ -58,19 +59,19 @@ async fn a_search_that_takes_too_long_ends_and_no_visitor_waits_for_it() {
         begun.elapsed()
     };
     let ((answers, all), beside) = tokio::join!(searches, beside);
-    assert!(beside < Duration::from_millis(2_900), "{beside:?}");
+    assert!(beside < Duration::from_millis(7_900), "{beside:?}");
     // Those that get no seat are told at once.
     let mut timeouts = 0;
     for (answer, took) in &answers {
         if is_timeout(answer) {
             timeouts += 1;
-            assert!(*took > Duration::from_millis(2_900), "{took:?}");
+            assert!(*took > Duration::from_millis(7_900), "{took:?}");
         } else {
             assert_eq!(answer.0, StatusCode::TOO_MANY_REQUESTS, "{answer:?}");
         }
     }
     assert!(timeouts >= 6, "{answers:?}");
-    assert!(all < Duration::from_secs(6), "{all:?}");
+    assert!(all < Duration::from_secs(16), "{all:?}");
     heal(&server);
     assert_eq!(owner.ids("").await.len(), 5);
 }
