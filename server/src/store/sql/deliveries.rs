@@ -17,6 +17,9 @@ const COLUMNS: &str = "id, event, attempts, created_at, next_at, locked_until, d
 /// How many endpoints are looked at in one go.
 const ENDPOINTS: u32 = 64;
 
+/// How many deliveries are given up in one transaction: bounds how long a visitor's message waits for it.
+const GIVEN_UP_AT_ONCE: u32 = 200;
+
 #[async_trait]
 impl OutboxRepository for SqlStore {
     async fn put_note(&self, note: Note) -> Result<bool> {
@@ -56,7 +59,12 @@ impl OutboxRepository for SqlStore {
         report: Report,
         rules: Rules,
     ) -> Result<Option<DisabledReason>> {
-        self.write(move |tx| write_down(tx, &report, rules)).await
+        let (endpoint, now) = (report.endpoint.clone(), report.now);
+        let disabled = self.write(move |tx| write_down(tx, &report, rules)).await?;
+        if disabled.is_some() {
+            give_up(self, &endpoint, now).await?;
+        }
+        Ok(disabled)
     }
 
     async fn prune_deliveries(&self, before: u64, limit: u32) -> Result<u64> {
@@ -186,7 +194,7 @@ fn write_down(
     Ok(Some(reason))
 }
 
-/// Disables an endpoint and gives up what waits for it; its owner can replay that.
+/// Disables an endpoint. What waits for it is sent no more from then on, and is to be given up.
 pub(super) fn disable(
     tx: &mut dyn Transaction,
     endpoint: &str,
@@ -197,13 +205,30 @@ pub(super) fn disable(
         "UPDATE webhook_endpoints SET disabled_at = $2, disabled_reason = $3 WHERE id = $1",
         args![endpoint, now, reason.name()],
     )?;
-    tx.execute(
-        "UPDATE outbox SET next_at = NULL, locked_until = NULL, failed_at = $2,
-                last_error = coalesce(last_error, 'the endpoint was disabled')
-         WHERE endpoint_id = $1 AND next_at IS NOT NULL",
-        args![endpoint, now],
-    )?;
     Ok(())
+}
+
+/// Gives up what waits for an endpoint that is disabled, a part at a time: it may be days of it. Its owner
+/// can replay that.
+pub(super) async fn give_up(store: &SqlStore, endpoint: &str, now: u64) -> Result<()> {
+    loop {
+        let endpoint = endpoint.to_owned();
+        let some = store.write(move |tx| {
+            tx.execute(
+                "UPDATE outbox SET next_at = NULL, locked_until = NULL, failed_at = $2,
+                        last_error = coalesce(last_error, 'the endpoint was disabled')
+                 WHERE next_at IS NOT NULL AND id IN (
+                    SELECT outbox.id FROM outbox
+                    JOIN webhook_endpoints ON webhook_endpoints.id = outbox.endpoint_id
+                    WHERE endpoint_id = $1 AND next_at IS NOT NULL AND disabled_at IS NOT NULL
+                    LIMIT $3)",
+                args![&endpoint, now, GIVEN_UP_AT_ONCE],
+            )
+        });
+        if some.await? == 0 {
+            return Ok(());
+        }
+    }
 }
 
 /// Deletes up to `limit` deliveries of an endpoint that is out of service; says how many. What

@@ -55,8 +55,15 @@ impl WebhookRepository for SqlStore {
         change: EndpointChange,
         now: u64,
     ) -> Result<Option<Endpoint>> {
-        let (organization, id) = (organization.to_owned(), id.to_owned());
-        self.write(move |tx| change_it(tx, &organization, &id, &change, now)).await
+        let organization = organization.to_owned();
+        let changed = {
+            let id = id.to_owned();
+            self.write(move |tx| change_it(tx, &organization, &id, &change, now)).await?
+        };
+        if changed.as_ref().is_some_and(|endpoint| endpoint.disabled.is_some()) {
+            deliveries::give_up(self, id, now).await?;
+        }
+        Ok(changed)
     }
 
     async fn replace_secret(

@@ -117,3 +117,29 @@ async fn another_address_has_not_failed_yet() {
     assert_eq!(owner.update(&path, &json!({ "url": receiver.url("/b") })).await.status(), 200);
     assert_eq!(owner.webhook(&path).await.failing_since, None);
 }
+
+#[tokio::test]
+async fn days_of_what_waits_are_given_up_when_the_endpoint_is_disabled() {
+    let server = Server::start_with(LOCAL).await;
+    let (owner, receiver) = (Owner(&server), Receiver::start().await);
+    let (path, _) = owner.create(&receiver.url("/"), &["session.ended"]).await;
+    let (other, _) = owner.create(&receiver.url("/"), &["session.ended"]).await;
+    for path in [&path, &other] {
+        let endpoint = &path[1..];
+        server.sql(&format!(
+            "INSERT INTO outbox (id, organization_id, endpoint_id, event, payload, created_at,
+                 next_at)
+             WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 450)
+             SELECT '{endpoint}' || i, 'default', '{endpoint}', 'ping', '{{}}', i, 1799000000000
+             FROM n;"
+        ));
+    }
+    assert_eq!(owner.update(&path, &json!({ "enabled": false })).await.status(), 200);
+    let of = |condition: &str| server.count(&format!("outbox WHERE {condition}"));
+    assert_eq!((of("failed_at IS NOT NULL"), of("next_at IS NOT NULL")), (450, 450));
+    // As it does by itself.
+    receiver.will(&[Answer::Status(410)]);
+    owner.ping(&other).await;
+    eventually("it is gone", || of("next_at IS NOT NULL") == 0).await;
+    assert_eq!(of("failed_at IS NOT NULL"), 901);
+}
