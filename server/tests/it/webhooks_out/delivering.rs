@@ -39,8 +39,11 @@ async fn a_conversation_is_told_signed_and_once() {
         assert_eq!(got.json()["data"]["sessionId"], chat.created.session.id.as_str());
     }
     assert!(of("/ends").all(|got| got.is_genuine(&other, now)));
-    let mut told: Vec<String> =
-        of("/all").map(|got| got.json()["type"].as_str().unwrap().to_owned()).collect();
+    // The bill may have come by now, or not yet.
+    let mut told: Vec<String> = of("/all")
+        .map(|got| got.json()["type"].as_str().unwrap().to_owned())
+        .filter(|kind| kind != "usage.recorded")
+        .collect();
     told.sort();
     assert_eq!(
         told,
@@ -48,8 +51,9 @@ async fn a_conversation_is_told_signed_and_once() {
         "{:?}",
         receiver.got()
     );
-    let ids: BTreeSet<_> = receiver.got().iter().map(|got| got.id().to_owned()).collect();
-    assert_eq!(ids.len(), 5);
+    let all = receiver.got();
+    let ids: BTreeSet<_> = all.iter().map(|got| got.id().to_owned()).collect();
+    assert_eq!(ids.len(), all.len());
     let texts: BTreeSet<String> = of("/all")
         .filter(|got| got.json()["type"] == "message.created")
         .map(|got| got.json()["data"]["message"]["text"].as_str().unwrap().to_owned())
