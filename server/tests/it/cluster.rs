@@ -1,6 +1,8 @@
 //! Two servers on one PostgreSQL database: any of them serves any session, and one may die. On SQLite,
 //! which has one server, there is nothing to see; `cargo xtask test` runs all tests on both.
 
+mod ends;
+
 use crate::crash::{prepare, start};
 use crate::support::model::{Script, words};
 use crate::support::visitor::{Chat, Visitor};

@@ -24,6 +24,12 @@ pub(crate) async fn prepare() -> (Model, TempDir) {
 
 /// Starts the binary and waits until it serves.
 pub(crate) async fn start(folder: &Path, port: u16) -> (Child, SocketAddr) {
+    let (child, address, _) = start_first(folder, port).await;
+    (child, address)
+}
+
+/// The same; gives the owner's key as well, which is empty unless this is the database's first server.
+pub(crate) async fn start_first(folder: &Path, port: u16) -> (Child, SocketAddr, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_banter"))
         .arg("--config")
         .arg(folder.join("banter.toml"))
@@ -36,10 +42,14 @@ pub(crate) async fn start(folder: &Path, port: u16) -> (Child, SocketAddr) {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut key = String::new();
     while let Some(line) = lines.next_line().await.unwrap() {
+        if let Some(made) = line.strip_prefix("Owner's key (shown this once, keep it): ") {
+            key = made.to_owned();
+        }
         if let Some(url) = line.strip_prefix("Demo shop: http://") {
             let address = url.split('/').next().unwrap().parse().unwrap();
-            return (child, address);
+            return (child, address, key);
         }
     }
     panic!("the server did not start");

@@ -40,7 +40,13 @@ impl Visitor {
 
     /// Opens a conversation with this request.
     pub(crate) async fn open_with(&self, body: &Value) -> Chat<'_> {
-        let response = self.post("/widgets/test/sessions").json(body).send().await.unwrap();
+        self.open_in("test", body).await
+    }
+
+    /// Opens a conversation in this widget with this request.
+    pub(crate) async fn open_in(&self, widget: &str, body: &Value) -> Chat<'_> {
+        let path = format!("/widgets/{widget}/sessions");
+        let response = self.post(&path).json(body).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::CREATED);
         Chat { visitor: self, created: response.json().await.unwrap() }
     }
@@ -112,7 +118,12 @@ impl Chat<'_> {
     }
 
     pub(crate) async fn end(&self) -> Response {
-        self.visitor.post(&self.path("/end")).bearer_auth(&self.created.token).send().await.unwrap()
+        self.try_end().await.unwrap()
+    }
+
+    /// Ends it at a server that may be dead, or die while it answers.
+    pub(crate) async fn try_end(&self) -> reqwest::Result<Response> {
+        self.visitor.post(&self.path("/end")).bearer_auth(&self.created.token).send().await
     }
 }
 
