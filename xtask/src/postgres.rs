@@ -26,6 +26,7 @@ const ADVICE: &str = "no PostgreSQL was found and apt-get could not install one:
 /// A running cluster.
 pub(crate) struct Cluster {
     postgres: Child,
+    programs: PathBuf,
     folder: PathBuf,
     port: u16,
 }
@@ -64,7 +65,7 @@ impl Cluster {
             .stdout(out.try_clone()?)
             .stderr(out);
         let postgres = serve.spawn().context("starting PostgreSQL")?;
-        let mut cluster = Self { postgres, folder, port };
+        let mut cluster = Self { postgres, programs, folder, port };
         cluster.wait()?;
         Ok(cluster)
     }
@@ -72,6 +73,11 @@ impl Cluster {
     /// The URL of its maintenance database.
     pub(crate) fn url(&self) -> String {
         format!("postgres://banter@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// The folder of PostgreSQL's programs, its tools for backups among them.
+    pub(crate) fn programs(&self) -> &Path {
+        &self.programs
     }
 
     /// Waits until it takes connections on its socket.

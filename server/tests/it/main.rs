@@ -2,6 +2,8 @@
 //! OpenAI-compatible server that does as it is told. One binary, so that it links once.
 
 #[cfg(test)]
+mod backup;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod canaries;
@@ -53,6 +55,8 @@ mod search;
 mod settings;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod upgrade;
 #[cfg(test)]
 mod vapi;
 #[cfg(test)]

@@ -120,6 +120,21 @@ impl Server {
         Self::run(settings, data, clock, model).await
     }
 
+    /// A server on a database that `prepare` has filled, given its URL (empty for SQLite) and its file
+    /// in the data folder.
+    pub(crate) async fn start_prepared(prepare: impl FnOnce(&str, &Path)) -> Self {
+        let model = Model::start().await;
+        let data = tempfile::tempdir().unwrap();
+        let settings = load(&data.path().join("banter.toml"), &config(model.address), "");
+        let mut settings = settings.unwrap();
+        settings.data.directory = data.path().join("data");
+        std::fs::create_dir(&settings.data.directory).unwrap();
+        let file = settings.data.directory.join("banter.db");
+        prepare(settings.data.url.expose_secret(), &file);
+        let clock = Arc::new(ManualClock::at(1_795_000_000_000));
+        Self::run(settings, data, clock, model).await
+    }
+
     /// Stops, and starts again on the same database.
     pub(crate) async fn again(self) -> Self {
         self.again_with(|_| ()).await

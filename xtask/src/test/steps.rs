@@ -111,14 +111,15 @@ fn test(workspace: &Workspace, log: &Path) -> Result<Outcome> {
     counted(ran, report::cargo_test(&fs::read_to_string(log)?))
 }
 
-/// The tests of the whole server once more, on PostgreSQL.
+/// The tests of the whole server and of its store once more, on PostgreSQL.
 fn test_postgres(workspace: &Workspace, log: &Path) -> Result<Outcome> {
     let cluster = Cluster::start(log)?;
     let mut command = Tool::Cargo.command();
     command
-        .args(["test", "-p", "banter-server", "--test", "it", "--no-fail-fast"])
+        .args(["test", "-p", "banter-server", "--lib", "--test", "it", "--no-fail-fast"])
         .current_dir(&workspace.root)
-        .env("TEST_POSTGRES", cluster.url());
+        .env("TEST_POSTGRES", cluster.url())
+        .env("TEST_POSTGRES_BIN", cluster.programs());
     let ran = process::logged(&mut command, log);
     counted(ran, report::cargo_test(&fs::read_to_string(log)?))
 }
