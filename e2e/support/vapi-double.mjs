@@ -35,7 +35,12 @@ export class VapiDouble {
 
   /** How chats are answered from now on; see vapi-double/src/script.rs. */
   async will(act, more = {}) {
-    await this.#order("script", { act, ...more });
+    await this.willOn("chat", act, more);
+  }
+
+  /** How a route is answered from now on: `chat`, `open`, `look_up` or `close`. */
+  async willOn(route, act, more = {}) {
+    await this.#order(`script?route=${route}`, { act, ...more });
   }
 
   /** Lets `count` held pieces go. */

@@ -1,7 +1,7 @@
 //! A running double, and what a test may ask of it.
 
 use crate::options::{ASSISTANT, ORGANIZATION, Options};
-use crate::script::Script;
+use crate::script::{Route, Script};
 use crate::shared::{Seen, Shared, lock};
 use crate::webhooks::{self, Event, Sent};
 use crate::{api, when};
@@ -61,12 +61,12 @@ impl Double {
 
     /// Says how chats are answered from now on.
     pub fn will(&self, script: impl Into<Script>) {
-        *lock(&self.shared.chats) = script.into();
+        self.will_on(Route::Chat, script);
     }
 
-    /// Says how `POST /session` is answered from now on: only the acts without text mean anything.
-    pub fn will_open(&self, script: impl Into<Script>) {
-        *lock(&self.shared.sessions) = script.into();
+    /// Says how a route is answered from now on.
+    pub fn will_on(&self, route: Route, script: impl Into<Script>) {
+        self.shared.follow(route, script.into());
     }
 
     /// Lets `count` more held pieces go.

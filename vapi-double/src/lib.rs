@@ -4,7 +4,7 @@
 //! ```text
 //! api      the routes, each with its checks
 //! state    what it remembers
-//! script   what it is told to do with the next chats, down to the bytes
+//! script   what it is told to do with the next requests, down to the bytes
 //! webhooks what it tells the owner's server
 //! ```
 //!
@@ -28,6 +28,6 @@ mod when;
 pub use double::Double;
 pub use friendly::words;
 pub use options::{ASSISTANT, Clock, KEY, ORGANIZATION, Options, system_now_ms};
-pub use script::{Act, Quirk, Script};
+pub use script::{Act, Quirk, Route, Script};
 pub use shared::Seen;
 pub use webhooks::{Algorithm, Credential, Encoding, HmacPlan, Sent};

@@ -1,4 +1,5 @@
-//! What a test tells the double to do with the chats that come, down to the bytes.
+//! What a test tells the double to do with what comes: with chats down to the bytes, with the other
+//! routes a server needs by how they fail.
 
 mod bytes;
 
@@ -7,7 +8,22 @@ pub(crate) use bytes::{Event, Step, steps};
 use serde::Deserialize;
 use std::time::Duration;
 
-/// How the next chats are answered.
+/// A route that has a script of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Route {
+    /// `POST /chat`.
+    #[default]
+    Chat,
+    /// `POST /session`.
+    Open,
+    /// `GET /session/{id}`.
+    LookUp,
+    /// `PATCH /session/{id}`.
+    Close,
+}
+
+/// How the next requests of a route are answered.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Script {
@@ -19,7 +35,9 @@ pub struct Script {
     pub quirks: Vec<Quirk>,
 }
 
-/// What is done with a chat.
+/// What is done with a request. Where there is no stream, pieces do not matter: `Friendly`, `Say` and
+/// `Error` are the truth, `Hold` is the truth once `Double::release` allows one more, and `Stall` and
+/// `Cut` come after the first byte of an answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Act {

@@ -1,11 +1,12 @@
 //! What all requests share: the options, the memory, the scripts, and what was seen.
 
 use crate::options::Options;
-use crate::script::Script;
+use crate::script::{Route, Script};
 use crate::state::{State, without_id};
 use crate::webhooks::{Event, Sent};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Semaphore, mpsc};
@@ -26,8 +27,7 @@ pub struct Seen {
 pub(crate) struct Shared {
     pub(crate) options: Options,
     state: Mutex<State>,
-    pub(crate) chats: Mutex<Script>,
-    pub(crate) sessions: Mutex<Script>,
+    scripts: Mutex<BTreeMap<Route, Script>>,
     pub(crate) seen: Mutex<Vec<Seen>>,
     pub(crate) sent: Mutex<Vec<Sent>>,
     pub(crate) open: AtomicUsize,
@@ -41,8 +41,7 @@ impl Shared {
         Self {
             options,
             state: Mutex::default(),
-            chats: Mutex::default(),
-            sessions: Mutex::default(),
+            scripts: Mutex::default(),
             seen: Mutex::default(),
             sent: Mutex::default(),
             open: AtomicUsize::new(0),
@@ -55,6 +54,16 @@ impl Shared {
     /// The memory.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
+    }
+
+    /// How a route is answered.
+    pub(crate) fn script(&self, route: Route) -> Script {
+        lock(&self.scripts).get(&route).cloned().unwrap_or_default()
+    }
+
+    /// Says how a route is answered from now on.
+    pub(crate) fn follow(&self, route: Route, script: Script) {
+        lock(&self.scripts).insert(route, script);
     }
 
     /// The time, in Unix milliseconds.

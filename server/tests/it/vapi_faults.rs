@@ -7,7 +7,7 @@ use banter_server::providers::Opening;
 use banter_shared::stream::StreamEvent;
 use futures_util::future::join_all;
 use std::time::{Duration, Instant};
-use vapi_double::{Act, KEY, Quirk, Script, words};
+use vapi_double::{Act, KEY, Quirk, Route, Script, words};
 
 /// What a refusal of Vapi's might quote.
 const CANARY: &str = "canary-6c1f";
@@ -81,7 +81,7 @@ async fn nobody_sees_what_vapi_said() {
             let calm = Script::default();
             let (session, chat) =
                 if opening { (refusal(status), calm) } else { (calm, refusal(status)) };
-            server.double.will_open(session);
+            server.double.will_on(Route::Open, session);
             server.double.will(chat);
             let chat = visitor.open().await;
             let (_, error) = chat.say("q1", "Hi").await.fails().await;
@@ -97,7 +97,7 @@ async fn nobody_sees_what_vapi_said() {
     let (_, assistant) = server.app.store.widget(&"test".into()).await.unwrap().unwrap();
     let provider = &server.app.lifecycle.provider;
     for status in [400, 401, 402, 403, 404, 409, 503] {
-        server.double.will_open(refusal(status));
+        server.double.will_on(Route::Open, refusal(status));
         let opening = Opening { session: &"s".into(), expires_in: Duration::from_secs(60) };
         let logged = provider.open(&assistant, opening).await.unwrap_err().to_string();
         assert!(logged.contains(CANARY) && !logged.contains(KEY), "{logged}");
@@ -130,11 +130,11 @@ async fn a_session_that_cannot_be_opened_is_tried_again_with_the_question() {
     let visitor = server.visitor();
     let chat = visitor.open().await;
     for act in [Act::Silence, Act::Junk, Act::Fail(402, "no money".into())] {
-        server.double.will_open(act.clone());
+        server.double.will_on(Route::Open, act.clone());
         let (_, error) = chat.retry("q1", "Hi").await.fails().await;
         assert!(error.code.starts_with("assistant_"), "{act:?}: {error:?}");
     }
-    server.double.will_open(Script::default());
+    server.double.will_on(Route::Open, Script::default());
     server.double.will(Script::say("At last."));
     assert_eq!(chat.retry("q1", "Hi").await.text().await, "At last.");
     assert_eq!(server.double.sessions().len(), 1);

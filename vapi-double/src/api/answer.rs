@@ -1,6 +1,6 @@
 //! Doing what a script says, on a real connection.
 
-use crate::script::{Act, Script, Step};
+use crate::script::{Act, Route, Script, Step};
 use crate::shared::{Open, Shared};
 use async_stream::stream;
 use axum::body::Body;
@@ -33,9 +33,43 @@ pub(crate) async fn refuse(shared: &Arc<Shared>, script: &Script) -> Option<Resp
     Some(response)
 }
 
+/// What a route that does not stream answers instead of the truth, if its script says so. A script
+/// that only wants the truth to come late waits here.
+pub(crate) async fn instead(shared: &Arc<Shared>, route: Route) -> Option<Response> {
+    let script = shared.script(route);
+    if let Some(response) = refuse(shared, &script).await {
+        return Some(response);
+    }
+    let delay = Step::Wait(Duration::from_millis(script.delay_ms));
+    let begin = Step::Send(Bytes::from_static(b"{"));
+    let steps = match script.act {
+        Act::Stall(_) => vec![delay, begin, Step::Never],
+        Act::Cut(_) => vec![delay, begin, Step::Break],
+        Act::Empty => vec![delay],
+        Act::Hold(_) => {
+            sit_through(shared, &[delay, Step::Permit]).await;
+            return None;
+        }
+        _ => {
+            sit_through(shared, &[delay]).await;
+            return None;
+        }
+    };
+    Some(streamed(shared, "application/json; charset=utf-8", steps, || {}))
+}
+
 /// An event stream that takes these steps; `done` is called before its end unless it breaks.
 pub(crate) fn event_stream(
     shared: &Arc<Shared>,
+    steps: Vec<Step>,
+    done: impl FnOnce() + Send + 'static,
+) -> Response {
+    streamed(shared, "text/event-stream; charset=utf-8", steps, done)
+}
+
+fn streamed(
+    shared: &Arc<Shared>,
+    content_type: &'static str,
     steps: Vec<Step>,
     done: impl FnOnce() + Send + 'static,
 ) -> Response {
@@ -60,7 +94,7 @@ pub(crate) fn event_stream(
         }
         done();
     });
-    ([(CONTENT_TYPE, "text/event-stream; charset=utf-8")], body).into_response()
+    ([(CONTENT_TYPE, content_type)], body).into_response()
 }
 
 /// Takes the steps that only let time pass; false when there is no end to be had.

@@ -9,8 +9,8 @@ use crate::costs::Cost;
 use crate::friendly::{Question, words};
 use crate::options::ORGANIZATION;
 use crate::refusal::Refusal;
-use crate::script::{Act, Event, Script, steps};
-use crate::shared::{Shared, lock};
+use crate::script::{Act, Event, Route, Script, steps};
+use crate::shared::Shared;
 use crate::variables::bake;
 use crate::when::{default_variables, iso};
 use axum::Json;
@@ -37,7 +37,7 @@ pub(crate) async fn create(
     State(shared): State<Arc<Shared>>,
     Object(body): Object,
 ) -> Result<Response, Refusal> {
-    let script = lock(&shared.chats).clone();
+    let script = shared.script(Route::Chat);
     if let Some(response) = refuse(&shared, &script).await {
         return Ok(response);
     }

@@ -2,18 +2,30 @@
 //! the double has seen. Not part of Vapi.
 
 use crate::options::ORGANIZATION;
-use crate::script::Script;
+use crate::script::{Route, Script};
 use crate::shared::{Shared, lock};
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// How chats are answered from now on.
-pub(crate) async fn script(State(shared): State<Arc<Shared>>, Json(script): Json<Script>) {
-    *lock(&shared.chats) = script;
+/// `?route=…`; chats without it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Where {
+    #[serde(default)]
+    route: Route,
+}
+
+/// How a route is answered from now on.
+pub(crate) async fn script(
+    State(shared): State<Arc<Shared>>,
+    Query(place): Query<Where>,
+    Json(script): Json<Script>,
+) {
+    shared.follow(place.route, script);
 }
 
 #[derive(Deserialize)]

@@ -1,12 +1,13 @@
 //! `/session`: conversations. Variables are filled in when one is created, and never again.
 
-use super::answer::refuse;
+use super::answer::instead;
 use super::input::{Id, Object};
 use super::list::{Query, page};
 use crate::checks::{CREATE_SESSION, Checks, UPDATE_SESSION, text};
 use crate::options::ORGANIZATION;
 use crate::refusal::Refusal;
-use crate::shared::{Shared, lock};
+use crate::script::Route;
+use crate::shared::Shared;
 use crate::state::Session;
 use axum::Json;
 use axum::extract::State;
@@ -19,8 +20,7 @@ pub(crate) async fn create(
     State(shared): State<Arc<Shared>>,
     Object(body): Object,
 ) -> Result<Response, Refusal> {
-    let script = lock(&shared.sessions).clone();
-    if let Some(response) = refuse(&shared, &script).await {
+    if let Some(response) = instead(&shared, Route::Open).await {
         return Ok(response);
     }
     Checks::of(&body, CREATE_SESSION).name().expiration().status().end()?;
@@ -55,20 +55,27 @@ pub(crate) async fn list(
 pub(crate) async fn get(
     State(shared): State<Arc<Shared>>,
     Id(id): Id,
-) -> Result<Json<Value>, Refusal> {
+) -> Result<Response, Refusal> {
+    if let Some(response) = instead(&shared, Route::LookUp).await {
+        return Ok(response);
+    }
     expire(&shared);
     let shown = shared.state().session(&id).map(|session| session.shown(ORGANIZATION));
-    shown.map(Json).ok_or_else(|| unknown(&id))
+    shown.map(|shown| Json(shown).into_response()).ok_or_else(|| unknown(&id))
 }
 
 pub(crate) async fn change(
     State(shared): State<Arc<Shared>>,
     Id(id): Id,
     Object(body): Object,
-) -> Result<Json<Value>, Refusal> {
+) -> Result<Response, Refusal> {
+    if let Some(response) = instead(&shared, Route::Close).await {
+        return Ok(response);
+    }
     Checks::of(&body, UPDATE_SESSION).name().expiration().status().end()?;
     expire(&shared);
-    update(&shared, &id, body).map(Json).ok_or_else(|| unknown(&id))
+    let shown = update(&shared, &id, body);
+    shown.map(|shown| Json(shown).into_response()).ok_or_else(|| unknown(&id))
 }
 
 /// Changes a session as a checked body says; gives it as a body shows it.

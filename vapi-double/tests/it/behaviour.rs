@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use vapi_double::{ASSISTANT, Act, Credential, Double, HmacPlan, Options, Script};
+use vapi_double::{ASSISTANT, Act, Credential, Double, HmacPlan, Options, Route, Script};
 
 async fn started() -> (Double, Client) {
     let double = Double::start(Options::default()).await.unwrap();
@@ -156,6 +156,11 @@ async fn scripts_are_done_as_written() {
     assert!(response.chunk().await.unwrap().is_some());
     assert_eq!(double.open(), 1);
     drop(response);
+    left(&double).await;
+}
+
+/// Waits until the double has noticed that nobody waits for its answers.
+async fn left(double: &Double) {
     for _ in 0..200 {
         if double.open() == 0 {
             return;
@@ -163,6 +168,55 @@ async fn scripts_are_done_as_written() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("a client that leaves must end the answer");
+}
+
+#[tokio::test]
+async fn every_route_a_server_needs_fails_on_demand() {
+    let (double, client) = started().await;
+    let body = json!({ "assistantId": ASSISTANT });
+    let session = client.post("/session", &body, 201).await;
+    let path = format!("/session/{}", session["id"].as_str().unwrap());
+    let end = json!({ "status": "completed" });
+    let routes = [
+        (Route::Open, "open", Method::POST, "/session", Some(&body)),
+        (Route::LookUp, "look_up", Method::GET, path.as_str(), None),
+        (Route::Close, "close", Method::PATCH, path.as_str(), Some(&end)),
+    ];
+    for (route, name, method, path, body) in routes.clone() {
+        let good = if route == Route::Open { 201 } else { 200 };
+        let send = || client.send(method.clone(), path, body);
+        let soon = Duration::from_millis(100);
+        for status in [401, 403, 429] {
+            double.will_on(route, Act::Fail(status, "{}".into()));
+            assert_eq!(send().await.status(), status, "{name}");
+            for (other, _, method, path, body) in routes.clone() {
+                if other != route {
+                    assert!(client.send(method, path, body).await.status().is_success(), "{name}");
+                }
+            }
+        }
+        double.will_on(route, Act::Silence);
+        assert!(tokio::time::timeout(soon, send()).await.is_err(), "{name}");
+        double.will_on(route, Act::Stall(vec![]));
+        let stalled = send().await.text();
+        assert!(tokio::time::timeout(soon, stalled).await.is_err(), "{name}");
+        double.will_on(route, Act::Cut(vec![]));
+        assert!(send().await.text().await.is_err(), "{name}");
+        double.will_on(route, Act::Empty);
+        assert_eq!(send().await.text().await.unwrap(), "", "{name}");
+        // From another process, and the truth once it may come.
+        let order = format!("/double/script?route={name}");
+        let script = json!({ "act": { "hold": [] }, "delay_ms": 20 });
+        assert_eq!(client.send(Method::POST, &order, Some(&script)).await.status(), 200);
+        assert!(tokio::time::timeout(soon, send()).await.is_err(), "{name}");
+        left(&double).await;
+        double.release(1);
+        assert_eq!(send().await.status(), good, "{name}");
+        double.will_on(route, Act::default());
+        assert_eq!(send().await.status(), good, "{name}");
+    }
+    let wrong = client.send(Method::POST, "/double/script?route=elsewhere", Some(&json!({}))).await;
+    assert_eq!(wrong.status(), 400);
 }
 
 #[tokio::test]
