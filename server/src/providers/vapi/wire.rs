@@ -9,7 +9,7 @@ use banter_engine::turn::{Speaker, Turn};
 use banter_engine::variables::Variables;
 use banter_shared::ids::SessionId;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 use std::time::Duration;
 
 /// Vapi's bounds for `expirationSeconds`.
@@ -171,7 +171,10 @@ pub(super) struct Session {
     pub(super) updated_at: Option<String>,
     /// US dollars.
     #[serde(default)]
-    pub(super) cost: Option<Number>,
+    pub(super) cost: Option<Value>,
+    /// What it is made up of.
+    #[serde(default)]
+    pub(super) costs: Option<Value>,
 }
 
 #[cfg(test)]

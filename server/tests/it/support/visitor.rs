@@ -40,7 +40,13 @@ impl Visitor {
 
     /// Opens a conversation with this request.
     pub(crate) async fn open_with(&self, body: &Value) -> Chat<'_> {
-        let response = self.post("/widgets/test/sessions").json(body).send().await.unwrap();
+        self.open_in("test", body).await
+    }
+
+    /// Opens a conversation in this widget.
+    pub(crate) async fn open_in(&self, widget: &str, body: &Value) -> Chat<'_> {
+        let path = format!("/widgets/{widget}/sessions");
+        let response = self.post(&path).json(body).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::CREATED);
         Chat { visitor: self, created: response.json().await.unwrap() }
     }
