@@ -5,10 +5,12 @@
 //! `completed` finalises it, and later completion events are ignored.
 
 mod parse;
+mod said;
 #[cfg(test)]
 mod tests;
 
 pub use parse::{MAX_NAME, Unreadable, parse, price};
+pub use said::{Said, said};
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};

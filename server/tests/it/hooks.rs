@@ -351,6 +351,51 @@ async fn only_a_widgets_own_address_begins_logs() {
 }
 
 #[tokio::test]
+async fn the_transcript_of_another_clients_session_comes_with_its_end() {
+    let server = server().await;
+    let (url, owner) = (server.widget_webhook(), server.first_owner());
+    let mut done = completed("v9", 0.125);
+    done["session"]["messages"] = json!([
+        {"role": "system", "content": "Be kind."},
+        {"role": "assistant", "content": "Hi there."},
+        {"role": "user", "content": format!("Where is my parcel? My key is {SECRET}.")},
+        {"role": "assistant", "content": "x".repeat(9_000)}]);
+    let begin = json!({"type": "session.created", "session": {"id": "v9"}});
+    // Both ways round, and each twice.
+    for (id, order) in [("v9", [&begin, &done]), ("v8", [&done, &begin])] {
+        for event in order.into_iter().chain(order) {
+            let mut event = event.clone();
+            event["session"]["id"] = id.into();
+            server.deliver(&url, &event).await;
+        }
+        server.app.reconcile.tick().await.unwrap();
+        let ours = format!("SELECT id FROM sessions WHERE provider_session = '{id}'");
+        let (_, log) = owner.get(&format!("/logs/{}", server.value(&ours))).await;
+        let said = log["messages"].as_array().unwrap();
+        let roles: Vec<_> = said.iter().map(|said| said["role"].as_str().unwrap()).collect();
+        assert_eq!(roles, ["assistant", "visitor", "assistant"], "{log}");
+        assert_eq!(said[1]["text"], "Where is my parcel? My key is [redacted].");
+        let cut = said[2]["text"].as_str().unwrap();
+        assert!((4_000..4_200).contains(&cut.len()) && cut.ends_with("[cut]"), "{}", cut.len());
+        let counts = [&log["log"]["visitorMessages"], &log["log"]["assistantMessages"]];
+        assert_eq!(counts, [&json!(1), &json!(2)]);
+    }
+    assert_eq!(owner.ids("q=parcel").await.len(), 2);
+    // What was said to us is not said again.
+    let visitor = server.visitor();
+    let chat = visitor.open().await;
+    server.sql(&format!(
+        "INSERT INTO messages (session_id, id, role, text, status, attempt, created_at, sources)
+         VALUES ('{}', 'q1', 'visitor', 'Mine', 'complete', 1, 0, '[]')",
+        chat.created.session.id
+    ));
+    server.opened(&chat.created.session.id.0, "v7").await;
+    done["session"]["id"] = "v7".into();
+    server.deliver(&url, &done).await;
+    assert_eq!(chat.history().await.messages.len(), 1);
+}
+
+#[tokio::test]
 async fn what_belongs_to_no_log_goes_after_a_while() {
     const DAY: u64 = 24 * 3_600_000;
     let kept = vec!["kept finalized", "kept ignored"];

@@ -1,7 +1,8 @@
 //! The envelope by table. What an order of events makes of a log is the store's, and tried there
 //! (`tests/it/hooks_orders.rs`).
 
-use super::{Completion, Kind, ProviderEvent, Unreadable, parse};
+use super::{Completion, Kind, ProviderEvent, Unreadable, parse, said};
+use banter_shared::message::Role;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
@@ -104,6 +105,32 @@ fn odd_fields_count_as_missing() {
     assert_eq!(parse(cut.as_bytes()).unwrap().0.name, "hang");
     let nested = format!("{}{}", "[".repeat(50_000), "]".repeat(50_000));
     assert_eq!(parse(nested.as_bytes()).unwrap_err(), Unreadable::NotJson);
+}
+
+#[test]
+fn what_was_said_is_read_in_every_form_it_has() {
+    let body = |messages: Value| json!({"message": {"session": {"messages": messages}}});
+    let read = |messages| {
+        let said = said(&body(messages));
+        said.into_iter().map(|said| (said.role, said.text)).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        read(json!([
+            {"role": "system", "content": "Be kind."},
+            {"role": "user", "content": "a"},
+            {"role": "assistant", "content": [{"type": "text", "text": "b"}, {"text": "c"}, 7]},
+            {"role": "tool", "content": "d", "tool_call_id": "t"},
+            {"role": "assistant", "content": null, "tool_calls": []},
+            {"role": "bot", "message": "e"},
+            {"role": "user", "content": " "}, {"role": "user"}, {"role": 7}, "user", null,
+        ])),
+        [(Role::Visitor, "a"), (Role::Assistant, "bc"), (Role::Assistant, "e")]
+            .map(|(role, text)| (role, text.to_owned()))
+    );
+    assert_eq!(read(json!("x")), []);
+    assert_eq!(said(&json!({"message": {"chat": {}}})), []);
+    let many = vec![json!({"role": "user", "content": "x"}); 600];
+    assert_eq!(read(many.into()).len(), 500);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! provider's id ([`apply_waiting`]). Both sides take the lock of that id before they look, so that
 //! neither overlooks the other, and before they lock a row, so that neither waits for the other.
 
+mod transcript;
 mod whose;
 
 pub(super) use whose::lock_provider_session;
@@ -23,7 +24,7 @@ use crate::domain::session::{Happening, Phase, SessionRecord};
 use async_trait::async_trait;
 use banter_shared::ids::{SessionId, WidgetId};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 /// The one provider that sends events so far.
 const PROVIDER: ProviderName = ProviderName::Vapi;
@@ -128,6 +129,7 @@ const UNCLAIMED: &str = "outcome IN ('waiting', 'ignored') AND NOT EXISTS (
 #[derive(Deserialize)]
 struct Kept {
     event: ProviderEvent,
+    body: Json,
 }
 
 fn record(tx: &mut dyn Transaction, new: &NewProviderEvent) -> Result<Delivered> {
@@ -157,7 +159,7 @@ fn record(tx: &mut dyn Transaction, new: &NewProviderEvent) -> Result<Delivered>
     let outcome = match whose::find(tx, new)? {
         None => Outcome::Waiting,
         Some(mut session) => {
-            apply(tx, &mut session, event, new.now)?;
+            apply(tx, &mut session, event, &new.body, new.now)?;
             // Completed by this event, or by one that had waited for it.
             let settled =
                 is_priced(tx, &session)? && finalize(tx, &mut session, &new.rule, new.now)?;
@@ -192,12 +194,12 @@ pub(super) fn apply_waiting(
     let mut waiting = Vec::new();
     for row in rows {
         let kept: Kept = from_json("provider's event", row.str(1)?)?;
-        waiting.push((kept.event.at, row.text(0)?, kept.event));
+        waiting.push((kept.event.at, row.text(0)?, kept));
     }
     // In an order that is theirs: in which they came says nothing.
     waiting.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
-    for (_, digest, event) in waiting {
-        apply(tx, session, &event, now)?;
+    for (_, digest, Kept { event, body }) in waiting {
+        apply(tx, session, &event, &body, now)?;
         tx.execute(
             "UPDATE provider_events SET outcome = $3 WHERE organization_id = $1 AND digest = $2",
             args![&session.organization, &digest, Outcome::Applied.name()],
@@ -211,6 +213,7 @@ fn apply(
     tx: &mut dyn Transaction,
     session: &mut SessionRecord,
     event: &ProviderEvent,
+    body: &Json,
     now: u64,
 ) -> Result<()> {
     let detail = json!({ "type": event.name, "chat": event.chat, "at": event.at });
@@ -228,6 +231,7 @@ fn apply(
         "UPDATE sessions SET visitor_messages = $2 WHERE id = $1 AND visitor_messages = 0",
         args![session.id.as_str(), event.visitor_messages.unwrap_or_default()],
     )?;
+    transcript::keep(tx, session, body, completion.at)?;
     let at = completion.at.max(session.last_activity_at).min(now);
     happen(tx, session, Happening::ProviderClosed, at)?;
     Ok(())
