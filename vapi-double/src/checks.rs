@@ -104,6 +104,10 @@ const ONLY_OVERRIDES: [&str; 2] = ["variableValues", "tools:append"];
 /// What is still accepted although the specification no longer lists it: the old inline secret.
 const OLD_SERVER: [&str; 1] = ["secret"];
 
+/// The bound of what assistants, tools and developers say, in characters as Vapi's validator counts
+/// them: by code point.
+const MAX_CONTENT: usize = 10_000;
+
 /// Checks a body of one kind and collects everything that is wrong with it.
 pub(crate) struct Checks<'a> {
     body: &'a Map<String, Value>,
@@ -130,6 +134,12 @@ impl<'a> Checks<'a> {
         checks
     }
 
+    /// The bounds of an assistant that is the body itself.
+    pub(crate) fn assistant(mut self) -> Self {
+        self.assistant_bounds("", self.body);
+        self
+    }
+
     /// `name` is a string of at most 40 characters.
     pub(crate) fn name(mut self) -> Self {
         self.text("", self.body, "name", 40);
@@ -138,18 +148,7 @@ impl<'a> Checks<'a> {
 
     /// `expirationSeconds` is within Vapi's bounds.
     pub(crate) fn expiration(mut self) -> Self {
-        if let Some(value) = self.body.get("expirationSeconds") {
-            match value.as_f64() {
-                None => self.fault("expirationSeconds must be a number"),
-                Some(seconds) if seconds < 60.0 => {
-                    self.fault("expirationSeconds must not be less than 60");
-                }
-                Some(seconds) if seconds > 2_592_000.0 => {
-                    self.fault("expirationSeconds must not be greater than 2592000");
-                }
-                Some(_) => {}
-            }
-        }
+        self.number("", self.body, "expirationSeconds", 60..=2_592_000);
         self
     }
 
@@ -166,20 +165,43 @@ impl<'a> Checks<'a> {
     pub(crate) fn input(mut self) -> Self {
         match self.body.get("input") {
             Some(Value::String(_)) => {}
-            Some(Value::Array(items)) => {
-                for (index, item) in items.iter().enumerate() {
-                    let role = item["role"].as_str().unwrap_or_default();
-                    if !["system", "user", "assistant", "tool", "developer"].contains(&role) {
-                        self.fault(&format!("input.{index}.role must be a valid role"));
-                    }
-                    if !item["content"].is_string() {
-                        self.fault(&format!("input.{index}.content must be a string"));
-                    }
-                }
-            }
+            Some(Value::Array(items)) => self.said("input", items),
             _ => self.fault("input must be a string or an array of messages"),
         }
         self
+    }
+
+    /// `messages` is a list of messages.
+    pub(crate) fn messages(mut self) -> Self {
+        match self.body.get("messages") {
+            None => {}
+            Some(Value::Array(items)) => self.said("messages", items),
+            Some(_) => self.fault("messages must be an array"),
+        }
+        self
+    }
+
+    /// The five kinds of messages. What users and systems say has no bound.
+    fn said(&mut self, list: &str, items: &[Value]) {
+        for (index, item) in items.iter().enumerate() {
+            let prefix = format!("{list}.{index}.");
+            let role = item["role"].as_str().unwrap_or_default();
+            if !["system", "user", "assistant", "tool", "developer"].contains(&role) {
+                self.fault(&format!("{prefix}role must be a valid role"));
+            }
+            if !item["content"].is_string() {
+                self.fault(&format!("{prefix}content must be a string"));
+            }
+            let Some(item) = item.as_object() else { continue };
+            if ["assistant", "tool", "developer"].contains(&role) && item["content"].is_string() {
+                self.text(&prefix, item, "content", MAX_CONTENT);
+            }
+            self.text(&prefix, item, "refusal", MAX_CONTENT);
+            self.text(&prefix, item, "name", 40);
+            if role == "tool" && !item.contains_key("tool_call_id") {
+                self.fault(&format!("{prefix}tool_call_id must be a string"));
+            }
+        }
     }
 
     /// What is wrong, as a refusal.
@@ -193,17 +215,23 @@ impl<'a> Checks<'a> {
             (_, None) => {}
             ("assistant", Some(Value::Object(inner))) => {
                 self.known(&prefix, inner, |name| CREATE_ASSISTANT.contains(&name));
+                self.assistant_bounds(&prefix, inner);
             }
             ("assistantOverrides", Some(Value::Object(inner))) => {
                 self.known(&prefix, inner, |name| {
                     CREATE_ASSISTANT.contains(&name) || ONLY_OVERRIDES.contains(&name)
-                })
+                });
+                self.assistant_bounds(&prefix, inner);
             }
             ("customer", Some(Value::Object(inner))) => {
                 self.known(&prefix, inner, |name| CUSTOMER.contains(&name));
             }
-            ("server", Some(Value::Object(inner))) => self
-                .known(&prefix, inner, |name| SERVER.contains(&name) || OLD_SERVER.contains(&name)),
+            ("server", Some(Value::Object(inner))) => {
+                self.known(&prefix, inner, |name| {
+                    SERVER.contains(&name) || OLD_SERVER.contains(&name)
+                });
+                self.number(&prefix, inner, "timeoutSeconds", 1..=300);
+            }
             (_, Some(_)) => self.fault(&format!("{name} must be an object")),
         }
     }
@@ -224,6 +252,32 @@ impl<'a> Checks<'a> {
             Some(_) => format!("{prefix}{name} must be a string"),
         };
         self.faults.push(fault);
+    }
+
+    fn number(
+        &mut self,
+        prefix: &str,
+        body: &Map<String, Value>,
+        name: &str,
+        range: std::ops::RangeInclusive<u32>,
+    ) {
+        let Some(value) = body.get(name) else { return };
+        let (low, high) = range.into_inner();
+        let fault = match value.as_f64() {
+            None => "must be a number".to_owned(),
+            Some(number) if number < low.into() => format!("must not be less than {low}"),
+            Some(number) if number > high.into() => format!("must not be greater than {high}"),
+            Some(_) => return,
+        };
+        self.faults.push(format!("{prefix}{name} {fault}"));
+    }
+
+    /// What of an assistant has a bound that can be looked at without knowing its provider.
+    fn assistant_bounds(&mut self, prefix: &str, assistant: &Map<String, Value>) {
+        self.text(prefix, assistant, "name", 40);
+        self.text(prefix, assistant, "voicemailMessage", 1000);
+        self.text(prefix, assistant, "endCallMessage", 1000);
+        self.number(prefix, assistant, "maxDurationSeconds", 10..=43_200);
     }
 
     fn fault(&mut self, sentence: &str) {
@@ -276,14 +330,24 @@ mod tests {
             "name": "x".repeat(41),
             "expirationSeconds": 59,
             "status": "over",
-            "input": [{ "role": "visitor" }],
+            "input": [
+                { "role": "visitor" },
+                { "role": "assistant", "content": "ü".repeat(10_001) },
+                { "role": "assistant", "content": "ü".repeat(10_000) },
+                { "role": "user", "content": "ü".repeat(10_001) },
+                { "role": "tool", "content": "x", "name": 1 },
+            ],
+            "messages": "x",
             "messagePlan": {},
-            "assistant": { "server": { "uri": "x" }, "voise": 1 },
+            "assistant": {
+                "server": { "uri": "x", "timeoutSeconds": 301 }, "voise": 1,
+                "endCallMessage": "x".repeat(1001), "maxDurationSeconds": 9,
+            },
             "assistantOverrides": { "variableValues": {}, "variables": {} },
             "customer": { "name": 1 },
         });
         let checks = Checks::of(body.as_object().unwrap(), CREATE_CHAT);
-        let mut said = checks.name().expiration().status().input().faults;
+        let mut said = checks.name().expiration().status().input().messages().faults;
         said.sort();
         assert_eq!(
             said,
@@ -301,6 +365,14 @@ mod tests {
                 "status must be one of the following values: active, completed",
                 "input.0.role must be a valid role",
                 "input.0.content must be a string",
+                "input.1.content must be shorter than or equal to 10000 characters",
+                "input.4.name must be a string",
+                "input.4.tool_call_id must be a string",
+                "property messages should not exist",
+                "messages must be an array",
+                "server.timeoutSeconds must not be greater than 300",
+                "assistant.endCallMessage must be shorter than or equal to 1000 characters",
+                "assistant.maxDurationSeconds must not be less than 10",
             ]
             .map(str::to_owned)
             .into_iter()

@@ -1,14 +1,16 @@
 //! What a provider tells us about its sessions, and what that makes of a log.
 //!
-//! Events come twice, late and in any order, so nothing may depend on the order: [`Facts`] only
-//! grow. Seed 000: `session.created` makes the log active; `session.updated` with the status
+//! Events come twice, late and in any order, so nothing may depend on the order: what is known only
+//! grows. Seed 000: `session.created` makes the log active; `session.updated` with the status
 //! `completed` finalises it, and later completion events are ignored.
 
 mod parse;
+mod said;
 #[cfg(test)]
 mod tests;
 
-pub use parse::{MAX_NAME, Unreadable, amount, parse};
+pub use parse::{MAX_NAME, Unreadable, parse, price};
+pub use said::{Said, said};
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -63,6 +65,15 @@ impl ProviderEvent {
     pub fn concerns_a_log(&self) -> bool {
         self.kind != Kind::Other && (self.provider_session.is_some() || self.session_name.is_some())
     }
+
+    /// What the event says of the session's end, if it came at `received_at` (Unix milliseconds).
+    #[must_use]
+    pub fn completion(&self, received_at: u64) -> Option<Completion> {
+        (self.kind == Kind::SessionUpdated && self.completed).then(|| Completion {
+            at: self.at.unwrap_or(received_at).min(received_at),
+            cost: self.cost,
+        })
+    }
 }
 
 /// How a session was completed.
@@ -72,52 +83,4 @@ pub struct Completion {
     pub at: u64,
     /// What it cost, in USD.
     pub cost: Option<Decimal>,
-}
-
-/// What is known about a session from its provider. Each field only grows: nothing that happened
-/// is taken back by an event that comes late.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
-    /// Whether the provider runs, or ran, this session.
-    pub active: bool,
-    /// Whether it was completed.
-    pub completed: bool,
-    /// Whether it was deleted at the provider.
-    pub deleted: bool,
-}
-
-/// What an event added to what was known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct News {
-    /// The session is active, which was not known.
-    pub activated: bool,
-    /// The session is completed, which was not known: finalise it, this once.
-    pub completed: Option<Completion>,
-    /// The session was deleted at the provider, which was not known.
-    pub deleted: bool,
-}
-
-impl Facts {
-    /// Takes in one event that came at `received_at` (Unix milliseconds), and says what is new.
-    ///
-    /// What a session cost is what the first completion that reached us said: a log that was
-    /// finalised was billed, and a bill does not change.
-    pub fn apply(&mut self, event: &ProviderEvent, received_at: u64) -> News {
-        if event.kind == Kind::Other {
-            return News::default();
-        }
-        let mut news = News { activated: !self.active, ..News::default() };
-        // There is no update, chat or end without a beginning, whatever became of its event.
-        self.active = true;
-        if event.kind == Kind::SessionDeleted {
-            news.deleted = !self.deleted;
-            self.deleted = true;
-        }
-        if event.kind == Kind::SessionUpdated && event.completed && !self.completed {
-            let at = event.at.unwrap_or(received_at).min(received_at);
-            self.completed = true;
-            news.completed = Some(Completion { at, cost: event.cost });
-        }
-        news
-    }
 }

@@ -110,7 +110,7 @@ impl Reconcile {
                 Settlement::Unknown => "none",
             };
             metrics::counter!("banter_sessions_finalized_total", "source" => source).increment(1);
-            if source == "reconciled" {
+            if source == "reconciled" && !session.completed {
                 tracing::warn!(
                     session = %session.session,
                     "the provider completed a session and its webhook did not come: are \

@@ -3,7 +3,7 @@
 use super::Result;
 use crate::domain::assistant::Assistant;
 use crate::domain::minutes::Rule;
-use crate::domain::provider_event::{Completion, ProviderEvent};
+use crate::domain::provider_event::ProviderEvent;
 use async_trait::async_trait;
 use banter_shared::ids::{SessionId, WidgetId};
 use rust_decimal::Decimal;
@@ -74,10 +74,10 @@ impl Outcome {
     }
 }
 
-/// How a session that no event completed is settled.
+/// How a session is settled that no event completed, or completed without saying what it cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settlement {
-    /// The provider was asked and says that it is completed: its webhook did not come.
+    /// The provider was asked and says that it is completed.
     Reconciled {
         /// What it cost, in US dollars, if the provider says so.
         cost: Option<Decimal>,
@@ -86,7 +86,7 @@ pub enum Settlement {
     Unknown,
 }
 
-/// An ended session of a provider that has not confirmed the end.
+/// An ended session of a provider that has not confirmed the end, or not said what it cost.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Unconfirmed {
     /// The session.
@@ -97,6 +97,8 @@ pub struct Unconfirmed {
     pub assistant: Assistant,
     /// How often the provider was asked or told before.
     pub attempts: u32,
+    /// Whether its webhook did complete the session, and only the cost is missing.
+    pub completed: bool,
 }
 
 /// Events of providers, and what settles a session.
@@ -112,8 +114,8 @@ pub trait ProviderEventRepository: Send + Sync {
     /// session. Returns how many it found: another server may have been faster.
     async fn prune_unclaimed_events(&self, before: u64, limit: u32) -> Result<usize>;
     /// Finalises up to `limit` ended sessions that nobody has to be asked about: those of the
-    /// engine, those whose completion is known, and after `patience_ms` those that the provider
-    /// never opened. Returns how many.
+    /// engine, those whose completion and cost are known, and after `patience_ms` those that the
+    /// provider never opened. Returns how many.
     async fn finalize_ended(
         &self,
         rule: Rule,
@@ -122,14 +124,15 @@ pub trait ProviderEventRepository: Send + Sync {
         limit: u32,
     ) -> Result<usize>;
     /// Claims up to `limit` sessions that ended `patience_ms` ago or earlier and whose provider has
-    /// not confirmed it. Each is offered again after `patience_ms`, doubled with every attempt.
+    /// not confirmed it, or not said what they cost. Each is offered again after `patience_ms`, doubled with every attempt.
     async fn claim_unconfirmed(
         &self,
         now: u64,
         patience_ms: u64,
         limit: u32,
     ) -> Result<Vec<Unconfirmed>>;
-    /// Finalises a session that no event completed. `false` when it was finalised before.
+    /// Finalises a session that nobody has to wait for any longer. `false` when it was finalised
+    /// before.
     async fn settle(
         &self,
         session: &SessionId,
@@ -137,13 +140,4 @@ pub trait ProviderEventRepository: Send + Sync {
         rule: Rule,
         now: u64,
     ) -> Result<bool>;
-}
-
-/// A completion as the store keeps it: who said it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Said {
-    /// When, and for how much.
-    pub(super) completion: Completion,
-    /// `webhook`, `reconciled` or `none`.
-    pub(super) source: &'static str,
 }

@@ -228,14 +228,16 @@ async fn any_order_comes_to_the_same_log() {
         } else {
             Some(server.vapi_session((!late).then_some(v.as_str())).await)
         };
+        // Without its name nothing says that it is ours, and then only an address without a widget
+        // keeps it waiting.
+        let nameless = late && number % 4 == 1;
         for at in order.iter().chain(&order[..2]) {
             let mut event = events[*at].clone();
             event["session"]["id"] = v.as_str().into();
-            if let (Some(ours), true) = (&ours, *at == 0 && !late) {
+            if let (Some(ours), false) = (&ours, nameless) {
                 event["session"]["name"] = ours.as_str().into();
             }
-            // Ours, and we do not know it yet: only an address without a widget keeps it waiting.
-            let url = if late { server.webhook() } else { url.clone() };
+            let url = if nameless { server.webhook() } else { url.clone() };
             assert_eq!(server.deliver(&url, &event).await.0, 200);
         }
         if let (Some(ours), true) = (&ours, late) {
@@ -304,18 +306,24 @@ async fn an_event_that_races_the_opening_is_not_lost() {
 
 #[tokio::test]
 async fn a_session_that_was_opened_anew_is_not_ended_by_its_former_self() {
-    let server = server().await;
-    let url = server.webhook();
-    let id = server.vapi_session(Some("old")).await;
-    // Vapi lost it; the next one has the same name, and is heard of before its answer comes.
-    server.deliver(&url, &created("new", &id)).await;
-    let mut former = completed("old", 0.5);
-    former["session"]["name"] = id.as_str().into();
-    server.opened(&id, "new").await;
-    server.deliver(&url, &former).await;
-    assert_eq!(log(&server), "active||||0|0|0|1");
-    server.deliver(&url, &completed("new", 0.25)).await;
-    assert_eq!(log(&server), "ended|provider_ended|0.25|webhook|1|1|1|1");
+    for at_widget in [false, true] {
+        let server = server().await;
+        let url = if at_widget { server.widget_webhook() } else { server.webhook() };
+        let id = server.vapi_session(Some("old")).await;
+        // Vapi lost it; the next one has the same name, and is heard of before its answer comes.
+        server.deliver(&url, &created("new", &id)).await;
+        assert_eq!(server.count("sessions"), 1, "it is nobody else's");
+        let mut former = completed("old", 0.5);
+        former["session"]["name"] = id.as_str().into();
+        server.opened(&id, "new").await;
+        server.deliver(&url, &former).await;
+        // Also when its beginning is told last.
+        server.deliver(&url, &created("old", &id)).await;
+        assert_eq!(log(&server), "active||||0|0|0|1");
+        server.deliver(&url, &completed("new", 0.25)).await;
+        assert_eq!(log(&server), "ended|provider_ended|0.25|webhook|1|1|1|1");
+        assert_eq!(server.count("usage_records"), 1);
+    }
 }
 
 #[tokio::test]
@@ -340,6 +348,51 @@ async fn only_a_widgets_own_address_begins_logs() {
     let ledger = "SELECT units || ' ' || unit || ' ' || rate || ' ' || rounding || ' ' || minutes || ' ' || cost
                   FROM usage_records";
     assert_eq!(server.value(ledger), "3 message 0.5 up to 0.5, at least 0 1.5 0.125");
+}
+
+#[tokio::test]
+async fn the_transcript_of_another_clients_session_comes_with_its_end() {
+    let server = server().await;
+    let (url, owner) = (server.widget_webhook(), server.first_owner());
+    let mut done = completed("v9", 0.125);
+    done["session"]["messages"] = json!([
+        {"role": "system", "content": "Be kind."},
+        {"role": "assistant", "content": "Hi there."},
+        {"role": "user", "content": format!("Where is my parcel? My key is {SECRET}.")},
+        {"role": "assistant", "content": "x".repeat(9_000)}]);
+    let begin = json!({"type": "session.created", "session": {"id": "v9"}});
+    // Both ways round, and each twice.
+    for (id, order) in [("v9", [&begin, &done]), ("v8", [&done, &begin])] {
+        for event in order.into_iter().chain(order) {
+            let mut event = event.clone();
+            event["session"]["id"] = id.into();
+            server.deliver(&url, &event).await;
+        }
+        server.app.reconcile.settle_ended().await.unwrap();
+        let ours = format!("SELECT id FROM sessions WHERE provider_session = '{id}'");
+        let (_, log) = owner.get(&format!("/logs/{}", server.value(&ours))).await;
+        let said = log["messages"].as_array().unwrap();
+        let roles: Vec<_> = said.iter().map(|said| said["role"].as_str().unwrap()).collect();
+        assert_eq!(roles, ["assistant", "visitor", "assistant"], "{log}");
+        assert_eq!(said[1]["text"], "Where is my parcel? My key is [redacted].");
+        let cut = said[2]["text"].as_str().unwrap();
+        assert!((4_000..4_200).contains(&cut.len()) && cut.ends_with("[cut]"), "{}", cut.len());
+        let counts = [&log["log"]["visitorMessages"], &log["log"]["assistantMessages"]];
+        assert_eq!(counts, [&json!(1), &json!(2)]);
+    }
+    assert_eq!(owner.ids("q=parcel").await.len(), 2);
+    // What was said to us is not said again.
+    let visitor = server.visitor();
+    let chat = visitor.open().await;
+    server.sql(&format!(
+        "INSERT INTO messages (session_id, id, role, text, status, attempt, created_at, sources)
+         VALUES ('{}', 'q1', 'visitor', 'Mine', 'complete', 1, 0, '[]')",
+        chat.created.session.id
+    ));
+    server.opened(&chat.created.session.id.0, "v7").await;
+    done["session"]["id"] = "v7".into();
+    server.deliver(&url, &done).await;
+    assert_eq!(chat.history().await.messages.len(), 1);
 }
 
 #[tokio::test]

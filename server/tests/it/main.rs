@@ -28,6 +28,8 @@ mod exports;
 #[cfg(test)]
 mod hooks;
 #[cfg(test)]
+mod hooks_orders;
+#[cfg(test)]
 mod hooks_vapi;
 #[cfg(test)]
 mod keys;

@@ -1,17 +1,24 @@
 //! Sessions that no webhook completes, and those that nobody has to be asked about.
 
 use crate::support::provider::Scripted;
-use crate::support::webhook::{completed, server};
+use crate::support::webhook::{completed, server, server_with};
 use crate::support::{Server, eventually};
 use banter_server::providers::{ModelError, ProviderSession};
 use banter_server::services::lifecycle::Lifecycle;
 use banter_server::services::reconcile::Reconcile;
+use serde_json::json;
 use std::sync::Arc;
 
 const MINUTE: u64 = 60_000;
 
 fn reconciler(server: &Server, provider: &Arc<Scripted>) -> Reconcile {
     Reconcile { provider: provider.clone(), ..server.app.reconcile.clone() }
+}
+
+/// What a server does every second: settles what needs no asking, asks about what is overdue.
+async fn round(reconcile: &Reconcile) {
+    reconcile.settle_ended().await.unwrap();
+    reconcile.ask_overdue().await.unwrap();
 }
 
 /// A server with one session of Vapi's that ended a moment ago and whose provider was told.
@@ -71,6 +78,92 @@ async fn a_webhook_that_came_leaves_nothing_to_ask() {
     reconcile.ask_overdue().await.unwrap();
     assert_eq!(provider.asked(), [""; 0]);
     assert_eq!(server.value(SETTLED), "0.5|webhook|0|1");
+}
+
+#[tokio::test]
+async fn a_completion_without_a_cost_is_asked_about_before_it_is_settled() {
+    for (said, kept) in [(json!({}), ""), (json!({"cost": null}), ""), (json!({"cost": 0}), "0")] {
+        for found in [Some("0.0375"), None] {
+            let (server, provider, reconcile) = ended().await;
+            let mut event = completed("v1", 0.0);
+            let session = event["session"].as_object_mut().unwrap();
+            session.remove("cost");
+            session.extend(said.as_object().unwrap().clone());
+            server.deliver(&server.webhook(), &event).await;
+            round(&reconcile).await;
+            assert_eq!(server.value(SETTLED), format!("{kept}|webhook|0|0"), "{said}");
+            let cost = found.map(|cost| cost.parse().unwrap());
+            provider.will_say(Ok(Some(ProviderSession {
+                completed: true,
+                updated_at: None,
+                cost,
+            })));
+            server.clock.advance(10 * MINUTE);
+            round(&reconcile).await;
+            assert_eq!(provider.asked(), ["look up v1"]);
+            // Its webhook did come.
+            let settled = match found {
+                Some(cost) => format!("{cost}|reconciled|0|1"),
+                None => format!("{kept}|webhook|0|1"),
+            };
+            assert_eq!(server.value(SETTLED), settled, "{said}");
+            assert_eq!(server.count("session_events WHERE kind = 'webhook_missing'"), 0);
+            server.clock.advance(1_000 * MINUTE);
+            round(&reconcile).await;
+            assert_eq!(provider.asked(), [""; 0], "once");
+        }
+    }
+    // What comes with a cost after all settles it, and what is lost over there costs what was said.
+    let (server, provider, reconcile) = ended().await;
+    server.deliver(&server.webhook(), &completed("v1", 0.0)).await;
+    server.deliver(&server.webhook(), &completed("v1", 0.5)).await;
+    server.clock.advance(100 * MINUTE);
+    round(&reconcile).await;
+    assert_eq!((server.value(SETTLED).as_str(), provider.asked().len()), ("0.5|webhook|0|1", 0));
+    let (server, provider, reconcile) = ended().await;
+    server.deliver(&server.webhook(), &completed("v1", 0.0)).await;
+    provider.will_say(Ok(None));
+    server.clock.advance(100 * MINUTE);
+    round(&reconcile).await;
+    assert_eq!(server.value(SETTLED), "0|webhook|0|1");
+}
+
+#[tokio::test]
+async fn an_assistant_that_cannot_be_read_holds_up_nobody_else() {
+    let server = server_with(
+        "[assistants.other]\nprovider = \"vapi\"\nconnection = \"main\"\nassistant_id = \"other\"
+         [widgets.other]\nassistant = \"other\"\nallowed_origins = [\"https://shop.example\"]",
+    )
+    .await;
+    let provider = Arc::new(Scripted::default());
+    provider.will_say(session(true));
+    let lifecycle = Lifecycle { provider: provider.clone(), ..server.app.lifecycle.clone() };
+    let visitor = server.visitor();
+    for widget in ["other", "test"] {
+        let chat = visitor.open_in(widget, &json!({})).await;
+        server.opened(&chat.created.session.id.0, widget).await;
+        chat.end().await;
+    }
+    // A newer server on the same database knows another kind of assistant.
+    let kept = server.value("SELECT definition FROM assistants WHERE id = 'other'");
+    server.execute("UPDATE assistants SET definition = '{\"provider\":\"x\"}' WHERE id = 'other'");
+    lifecycle.tell().await.unwrap();
+    assert_eq!(provider.asked(), ["close test"]);
+    // It is closed when somebody can read it; so it is settled.
+    server.execute(&format!("UPDATE assistants SET definition = '{kept}' WHERE id = 'other'"));
+    server.clock.advance(MINUTE);
+    lifecycle.tell().await.unwrap();
+    assert_eq!(provider.asked(), ["close other"]);
+    server.execute("UPDATE assistants SET definition = '{\"provider\":\"x\"}' WHERE id = 'other'");
+    server.clock.advance(10 * MINUTE);
+    let reconcile = reconciler(&server, &provider);
+    round(&reconcile).await;
+    assert_eq!(provider.asked(), ["look up test"]);
+    server.execute(&format!("UPDATE assistants SET definition = '{kept}' WHERE id = 'other'"));
+    server.clock.advance(20 * MINUTE);
+    round(&reconcile).await;
+    assert_eq!(provider.asked(), ["look up other"]);
+    assert_eq!(server.count("usage_records"), 2);
 }
 
 #[tokio::test]

@@ -110,7 +110,7 @@ async fn the_first_release_is_upgraded_and_works_on_beside_this_one() {
     assert_eq!(refused.send().await.unwrap().status(), 409);
     assert_eq!(log(&server, id).await.1, "visitor_ended");
     server.clock.advance(25 * 3600 * 1000);
-    server.app.lifecycle.tick().await.unwrap();
+    server.app.lifecycle.end_due().await.unwrap();
     for session in ["goes-on", "beside"] {
         assert_eq!(log(&server, session).await.0, "ended", "{session}");
     }

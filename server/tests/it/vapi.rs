@@ -139,6 +139,36 @@ async fn an_end_completes_the_session_at_vapi() {
 }
 
 #[tokio::test]
+async fn an_answer_longer_than_vapi_takes_does_not_end_the_conversation() {
+    let server = VapiServer::start().await;
+    let visitor = server.visitor();
+    let chat = visitor.open().await;
+    let long = "All of it. ".repeat(2_000);
+    server.double.will(Script::of(Act::Say(vec![long.clone()])));
+    assert_eq!(chat.say("q1", "Everything, please").await.text().await, long);
+    server.double.forget_sessions();
+    server.double.will(Script::say("Gladly."));
+    assert_eq!(chat.say("q2", "Once more?").await.text().await, "Gladly.");
+    let asked = server.double.bodies("POST", "/chat").remove(2);
+    let said = asked["input"].as_array().unwrap();
+    let roles: Vec<_> = said.iter().map(|message| message["role"].as_str().unwrap()).collect();
+    assert_eq!(roles, ["assistant", "user", "assistant", "assistant", "assistant", "user"]);
+    let answer: String = said[2..5].iter().map(|said| said["content"].as_str().unwrap()).collect();
+    assert_eq!(answer, long);
+    // What Vapi never knew, it is told as far as it fits.
+    let longer = "And then some. ".repeat(2_000);
+    server.double.will(Script::of(Act::Say(vec![longer.clone()])));
+    chat.say("q3", "More").await.text().await;
+    server.double.forget_sessions();
+    server.double.will(Script::say("Enough."));
+    assert_eq!(chat.say("q4", "Is that all?").await.text().await, "Enough.");
+    let asked = server.double.bodies("POST", "/chat").pop().unwrap();
+    let said = asked["input"].as_array().unwrap();
+    assert_eq!(said[0]["content"], "Once more?");
+    assert_eq!(said.len(), 3 + 3 + 1);
+}
+
+#[tokio::test]
 async fn a_session_that_vapi_lost_is_opened_anew_with_all_that_was_said() {
     let server = VapiServer::start().await;
     let visitor = server.visitor();

@@ -17,7 +17,7 @@ pub(crate) async fn create(
     State(shared): State<Arc<Shared>>,
     Object(body): Object,
 ) -> Result<(StatusCode, Json<Value>), Refusal> {
-    Checks::of(&body, CREATE_ASSISTANT).name().end()?;
+    Checks::of(&body, CREATE_ASSISTANT).assistant().end()?;
     Ok((StatusCode::CREATED, Json(store(&shared, body))))
 }
 
@@ -54,7 +54,7 @@ pub(crate) async fn change(
     Id(id): Id,
     Object(body): Object,
 ) -> Result<Json<Value>, Refusal> {
-    Checks::of(&body, CREATE_ASSISTANT).name().end()?;
+    Checks::of(&body, CREATE_ASSISTANT).assistant().end()?;
     let now = iso(shared.now());
     let mut state = shared.state();
     let assistant = state.assistants.iter_mut().find(|assistant| assistant["id"] == *id);

@@ -23,7 +23,7 @@ pub(crate) async fn create(
     if let Some(response) = instead(&shared, Route::Open).await {
         return Ok(response);
     }
-    Checks::of(&body, CREATE_SESSION).name().expiration().status().end()?;
+    Checks::of(&body, CREATE_SESSION).name().expiration().status().messages().end()?;
     let assistant = assistant(&shared, &body)?;
     let session = Session::new(shared.id(), body, &assistant, shared.now());
     let shown = session.shown(ORGANIZATION);
@@ -72,7 +72,7 @@ pub(crate) async fn change(
     if let Some(response) = instead(&shared, Route::Close).await {
         return Ok(response);
     }
-    Checks::of(&body, UPDATE_SESSION).name().expiration().status().end()?;
+    Checks::of(&body, UPDATE_SESSION).name().expiration().status().messages().end()?;
     expire(&shared);
     let shown = update(&shared, &id, body);
     shown.map(|shown| Json(shown).into_response()).ok_or_else(|| unknown(&id))

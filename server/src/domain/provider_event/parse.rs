@@ -52,7 +52,7 @@ fn read(message: &Value) -> Option<ProviderEvent> {
         provider_session,
         session_name: text(session, "name"),
         completed: text(session, "status").is_some_and(|status| status == "completed"),
-        cost: session.and_then(cost),
+        cost: session.and_then(|session| price(session.get("cost"), session.get("costs"))),
         at: instant(message.get("timestamp"))
             .or_else(|| instant(session.or(chat)?.get("updatedAt"))),
         began_at: instant(session.and_then(|session| session.get("createdAt"))),
@@ -90,25 +90,28 @@ fn visitor_messages(session: &Value) -> Option<u32> {
     u32::try_from(messages.iter().filter(role).count()).ok()
 }
 
-/// What a session cost, in USD: its `cost`, or else the sum of its `costs`.
-fn cost(session: &Value) -> Option<Decimal> {
-    amount(session.get("cost")).or_else(|| {
-        let costs = session.get("costs")?.as_array()?;
-        let mut sum = None;
-        for cost in costs {
-            let part = amount(cost.get("cost"))?;
-            sum = Some(sum.unwrap_or(Decimal::ZERO).checked_add(part)?);
-        }
-        sum.filter(|sum| *sum <= MAX_COST)
-    })
+/// What a session cost, in USD: its `cost`, or else the sum of its `costs`. A zero counts only when
+/// the other says no more: Vapi may not have filled it in yet.
+#[must_use]
+pub fn price(cost: Option<&Value>, costs: Option<&Value>) -> Option<Decimal> {
+    let total = amount(cost);
+    total.filter(|total| !total.is_zero()).or_else(|| sum(costs?)).or(total)
+}
+
+fn sum(costs: &Value) -> Option<Decimal> {
+    let mut sum = None;
+    for cost in costs.as_array()? {
+        let part = amount(cost.get("cost"))?;
+        sum = Some(sum.unwrap_or(Decimal::ZERO).checked_add(part)?);
+    }
+    sum.filter(|sum| *sum <= MAX_COST)
 }
 
 /// No chat costs a million dollars; a number beyond it is a mistake, not a bill.
 const MAX_COST: Decimal = Decimal::from_parts(1_000_000, 0, 0, false, 0);
 
 /// A sum of money, by its digits as they were written: it never passes through a float's rounding.
-#[must_use]
-pub fn amount(value: Option<&Value>) -> Option<Decimal> {
+fn amount(value: Option<&Value>) -> Option<Decimal> {
     let written = match value? {
         Value::Number(number) => number.to_string(),
         // The library takes `5_000` for a number; a bill does not.

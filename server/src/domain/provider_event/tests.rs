@@ -1,7 +1,8 @@
-//! The envelope by table; the order of events by property.
+//! The envelope by table. What an order of events makes of a log is the store's, and tried there
+//! (`tests/it/hooks_orders.rs`).
 
-use super::{Facts, Kind, ProviderEvent, Unreadable, parse};
-use proptest::prelude::*;
+use super::{Completion, Kind, ProviderEvent, Unreadable, parse, said};
+use banter_shared::message::Role;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
@@ -68,6 +69,12 @@ fn odd_fields_count_as_missing() {
             (Some("s"), false, decimal("0.3")),
         ),
         (json!({"id": "s", "costs": [{"cost": 0.1}, {}]}), (Some("s"), false, None)),
+        (
+            json!({"id": "s", "cost": 0, "costs": [{"cost": 0.1}, {"cost": 0}]}),
+            (Some("s"), false, decimal("0.1")),
+        ),
+        (json!({"id": "s", "cost": 0, "costs": []}), (Some("s"), false, decimal("0"))),
+        (json!({"id": "s", "cost": null, "costs": null}), (Some("s"), false, None)),
         (json!({"id": "s", "costs": []}), (Some("s"), false, None)),
     ] {
         let event = read(&json!({"type": "session.updated", "session": session}));
@@ -100,76 +107,49 @@ fn odd_fields_count_as_missing() {
     assert_eq!(parse(nested.as_bytes()).unwrap_err(), Unreadable::NotJson);
 }
 
-/// The events of one session: some progress, one completion, perhaps more.
-fn events(one_completion: bool) -> impl Strategy<Value = Vec<Value>> {
-    let kinds = prop::sample::select(vec![
-        json!({"type": "session.created", "session": {"id": "s"}}),
-        json!({"type": "session.updated", "session": {"id": "s", "status": "active", "cost": 9}}),
-        json!({"type": "session.deleted", "session": {"id": "s", "status": "completed"}}),
-        json!({"type": "chat.created", "chat": {"id": "c", "sessionId": "s"}}),
-        json!({"type": "chat.deleted", "chat": {"id": "c", "sessionId": "s"}}),
-        json!({"type": "status-update", "status": "ended", "session": {"id": "s", "status": "completed"}}),
-        json!({"type": "session.reticulated", "session": {"id": "s", "cost": 3}}),
-    ]);
-    let completion = |cost: u32| {
-        json!({"type": "session.updated", "timestamp": 50,
-               "session": {"id": "s", "status": "completed", "cost": f64::from(cost) / 8.0}})
+#[test]
+fn what_was_said_is_read_in_every_form_it_has() {
+    let body = |messages: Value| json!({"message": {"session": {"messages": messages}}});
+    let read = |messages| {
+        let said = said(&body(messages));
+        said.into_iter().map(|said| (said.role, said.text)).collect::<Vec<_>>()
     };
-    let completions = prop::collection::vec(1..100_u32, if one_completion { 0..2 } else { 2..4 });
-    (prop::collection::vec(kinds, 0..12), completions).prop_map(move |(mut events, costs)| {
-        events.extend(costs.into_iter().map(completion));
-        events
-    })
+    assert_eq!(
+        read(json!([
+            {"role": "system", "content": "Be kind."},
+            {"role": "user", "content": "a"},
+            {"role": "assistant", "content": [{"type": "text", "text": "b"}, {"text": "c"}, 7]},
+            {"role": "tool", "content": "d", "tool_call_id": "t"},
+            {"role": "assistant", "content": null, "tool_calls": []},
+            {"role": "bot", "message": "e"},
+            {"role": "user", "content": " "}, {"role": "user"}, {"role": 7}, "user", null,
+        ])),
+        [(Role::Visitor, "a"), (Role::Assistant, "bc"), (Role::Assistant, "e")]
+            .map(|(role, text)| (role, text.to_owned()))
+    );
+    assert_eq!(read(json!("x")), []);
+    assert_eq!(said(&json!({"message": {"chat": {}}})), []);
+    let many = vec![json!({"role": "user", "content": "x"}); 600];
+    assert_eq!(read(many.into()).len(), 500);
 }
 
-/// `events` in another order, some of them several times, none left out.
-fn shuffled(events: Vec<Value>) -> impl Strategy<Value = (Vec<Value>, Vec<Value>)> {
-    let again = prop::collection::vec(any::<prop::sample::Index>(), 0..8);
-    (Just(events), again).prop_flat_map(|(events, again)| {
-        let mut more = events.clone();
-        if !events.is_empty() {
-            more.extend(again.iter().map(|index| index.get(&events).clone()));
-        }
-        (Just(events), Just(more).prop_shuffle())
-    })
-}
-
-/// The log after all events, its cost, and how often it was finalised.
-fn fold(events: &[Value]) -> (Facts, Vec<Option<Decimal>>) {
-    let mut facts = Facts::default();
-    let costs = events
-        .iter()
-        .enumerate()
-        .filter_map(|(at, event)| facts.apply(&read(event), 1000 + at as u64).completed)
-        .map(|completion| completion.cost)
-        .collect();
-    (facts, costs)
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.max(10_000)))]
-
-    #[test]
-    fn the_log_does_not_depend_on_the_order(
-        (events, shuffled) in events(true).prop_flat_map(shuffled)
-    ) {
-        let (one, other) = (fold(&events), fold(&shuffled));
-        prop_assert_eq!(&one, &other);
-        prop_assert_eq!(one.1.len(), usize::from(one.0.completed));
-        // Applying everything once more changes nothing.
-        let twice: Vec<_> = shuffled.iter().chain(&events).cloned().collect();
-        prop_assert_eq!(fold(&twice), other);
+#[test]
+fn only_an_update_to_completed_completes() {
+    for (message, completes) in [
+        (json!({"type": "session.updated", "session": {"id": "s", "status": "completed"}}), true),
+        (json!({"type": "session.updated", "session": {"id": "s", "status": "active"}}), false),
+        (json!({"type": "session.created", "session": {"id": "s", "status": "completed"}}), false),
+        (json!({"type": "session.deleted", "session": {"id": "s", "status": "completed"}}), false),
+        (json!({"type": "status-update", "session": {"id": "s", "status": "completed"}}), false),
+    ] {
+        assert_eq!(read(&message).completion(7).is_some(), completes, "{message}");
     }
-
-    #[test]
-    fn a_finalised_log_keeps_its_cost(
-        (_, shuffled) in events(false).prop_flat_map(shuffled)
-    ) {
-        let first = shuffled.iter().map(read).find(|event| {
-            event.kind == Kind::SessionUpdated && event.completed
-        });
-        let (facts, costs) = fold(&shuffled);
-        prop_assert_eq!(costs, vec![first.unwrap().cost]);
-        prop_assert!(facts.active && facts.completed);
+    // When, and not later than it was heard of.
+    for (timestamp, at) in [(json!(50), 50), (json!(150), 100), (json!(null), 100)] {
+        let done = read(&json!({
+            "type": "session.updated", "timestamp": timestamp,
+            "session": {"id": "s", "status": "completed", "cost": 0.5},
+        }));
+        assert_eq!(done.completion(100).unwrap(), Completion { at, cost: decimal("0.5") });
     }
 }

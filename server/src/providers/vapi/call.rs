@@ -4,13 +4,13 @@ use super::failure::About;
 use super::line::Line;
 use super::reader::{Progress, Reader};
 use super::wire;
+use crate::domain::provider_event::price;
 use crate::providers::{Delta, ModelError, ProviderSession, ReplyStream};
 use async_stream::try_stream;
 use banter_engine::http::Response;
 use banter_engine::model::Wait;
 use banter_engine::patience::Patience;
 use reqwest::Method;
-use rust_decimal::Decimal;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -54,7 +54,7 @@ pub(super) async fn session(line: &Line, id: &str) -> Result<ProviderSession, Mo
     Ok(ProviderSession {
         completed: session.status.as_deref() == Some("completed"),
         updated_at: session.updated_at.as_deref().and_then(unix_ms),
-        cost: session.cost.and_then(|cost| decimal(&cost.to_string())),
+        cost: price(session.cost.as_ref(), session.costs.as_ref()),
     })
 }
 
@@ -114,11 +114,6 @@ async fn read(
     })
 }
 
-/// An amount as JSON writes it, also `1e-7`.
-fn decimal(number: &str) -> Option<Decimal> {
-    number.parse().ok().or_else(|| Decimal::from_scientific(number).ok())
-}
-
 /// `2026-11-21T03:28:12.316Z` in Unix milliseconds.
 fn unix_ms(text: &str) -> Option<u64> {
     let at: jiff::Timestamp = text.parse().ok()?;
@@ -127,14 +122,10 @@ fn unix_ms(text: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{decimal, unix_ms};
+    use super::unix_ms;
 
     #[test]
-    fn amounts_and_instants_are_read_exactly() {
-        for (json, expected) in [("0.0123", "0.0123"), ("1e-7", "0.0000001"), ("0", "0")] {
-            assert_eq!(decimal(json).unwrap().to_string(), expected);
-        }
-        assert_eq!(decimal("x"), None);
+    fn instants_are_read_exactly() {
         assert_eq!(unix_ms("2026-11-21T03:28:12.316Z"), Some(1_795_231_692_316));
         assert_eq!(unix_ms("yesterday"), None);
         assert_eq!(unix_ms("1950-01-01T00:00:00Z"), None);

@@ -9,13 +9,18 @@ use banter_engine::turn::{Speaker, Turn};
 use banter_engine::variables::Variables;
 use banter_shared::ids::SessionId;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 use std::time::Duration;
 
 /// Vapi's bounds for `expirationSeconds`.
 const EXPIRATION: (u64, u64) = (60, 2_592_000);
 /// Vapi's bound for `name`, in characters.
 const MAX_NAME: usize = 40;
+/// Vapi's bound for the `content` of an assistant's message, in characters.
+const MAX_CONTENT: usize = 10_000;
+/// The most that Vapi is told of what was said before a question, in characters: about 8,000 tokens.
+/// Vapi publishes no bound, and the owner pays for each of them.
+const MAX_HISTORY: usize = 32_000;
 
 /// The body of `POST /session` (`CreateSessionDTO`).
 #[derive(Serialize)]
@@ -78,19 +83,19 @@ impl<'a> Answerer<'a> {
 }
 
 /// The body of `POST /chat` (`CreateChatDTO`), serialized: a stream outlives what it is made from.
-/// In a session Vapi remembers what was said and with which values; without one it is told all.
+/// In a session Vapi remembers what was said and with which values; without one it is told what fits.
 ///
 /// # Errors
 /// [`ModelError::Prompt`] when there is nothing to answer.
 pub(super) fn chat_body(assistant: &VapiAssistant, ask: &Ask<'_>) -> Result<Chat, ModelError> {
     let history = match ask.history {
         [] => return Err(ModelError::Prompt { cause: "nobody asked anything".to_owned() }),
-        history if ask.provider_session.is_none() || ask.is_first => history,
+        history if ask.provider_session.is_none() || ask.is_first => window(history),
         [.., last] => std::slice::from_ref(last),
     };
     let input = match history {
         [only] if only.speaker == Speaker::Visitor => Input::Text(&only.text),
-        turns => Input::Messages(turns.iter().map(Said::from).collect()),
+        turns => Input::Messages(turns.iter().flat_map(Said::of).collect()),
     };
     let body = CreateChat {
         session_id: ask.provider_session,
@@ -102,6 +107,23 @@ pub(super) fn chat_body(assistant: &VapiAssistant, ask: &Ask<'_>) -> Result<Chat
     let body = serde_json::to_value(&body)
         .map_err(|error| ModelError::Prompt { cause: error.to_string() })?;
     Ok(Chat { body, in_session: ask.provider_session.is_some() })
+}
+
+/// The newest turns of `history` that fit, whole and without gaps; the last one always does. What is
+/// left of a conversation that does not fit begins with a visitor, as an answer without its question
+/// misleads.
+fn window(history: &[Turn]) -> &[Turn] {
+    let Some((_, earlier)) = history.split_last() else { return history };
+    let mut left = MAX_HISTORY;
+    let too_much = earlier.iter().rposition(|turn| {
+        let rest = left.checked_sub(turn.text.chars().count());
+        left = rest.unwrap_or(left);
+        rest.is_none()
+    });
+    let Some(too_much) = too_much else { return history };
+    let kept = &history[too_much + 1..];
+    let asked = kept.iter().position(|turn| turn.speaker == Speaker::Visitor);
+    &kept[asked.unwrap_or(kept.len() - 1)..]
 }
 
 /// A question ready to be sent.
@@ -136,14 +158,29 @@ struct Said<'a> {
     content: &'a str,
 }
 
-impl<'a> From<&'a Turn> for Said<'a> {
-    fn from(turn: &'a Turn) -> Self {
-        let role = match turn.speaker {
-            Speaker::Visitor => "user",
-            Speaker::Assistant => "assistant",
-        };
-        Self { role, content: &turn.text }
+impl<'a> Said<'a> {
+    /// What was said in a turn: an answer that is longer than Vapi takes is several.
+    fn of(turn: &'a Turn) -> Vec<Self> {
+        match turn.speaker {
+            Speaker::Visitor => vec![Self { role: "user", content: &turn.text }],
+            Speaker::Assistant => pieces(&turn.text)
+                .into_iter()
+                .map(|content| Self { role: "assistant", content })
+                .collect(),
+        }
     }
+}
+
+/// `text` in pieces of at most [`MAX_CONTENT`] characters.
+fn pieces(text: &str) -> Vec<&str> {
+    let (mut pieces, mut rest) = (Vec::new(), text);
+    while let Some((at, _)) = rest.char_indices().nth(MAX_CONTENT) {
+        let (piece, more) = rest.split_at(at);
+        pieces.push(piece);
+        rest = more;
+    }
+    pieces.push(rest);
+    pieces
 }
 
 /// The body of `PATCH /session/{id}` that ends it (`UpdateSessionDTO`).
@@ -171,7 +208,10 @@ pub(super) struct Session {
     pub(super) updated_at: Option<String>,
     /// US dollars.
     #[serde(default)]
-    pub(super) cost: Option<Number>,
+    pub(super) cost: Option<Value>,
+    /// What it is made up of.
+    #[serde(default)]
+    pub(super) costs: Option<Value>,
 }
 
 #[cfg(test)]
@@ -268,5 +308,39 @@ mod tests {
         );
         let ask = Ask { history: &[], provider_session: None, is_first: true };
         assert!(chat_body(&permanent(), &ask).is_err());
+    }
+
+    #[test]
+    fn nothing_is_longer_than_vapi_takes() {
+        for (chars, expected) in [
+            (0, vec![0]),
+            (10_000, vec![10_000]),
+            (10_001, vec![10_000, 1]),
+            (25_000, vec![10_000, 10_000, 5_000]),
+        ] {
+            let text = "ü".repeat(chars);
+            let pieces = super::pieces(&text);
+            assert_eq!(pieces.iter().map(|p| p.chars().count()).collect::<Vec<_>>(), expected);
+            assert_eq!(pieces.concat(), text);
+        }
+        let (long, half) = ("x".repeat(32_001), "x".repeat(16_000));
+        let (hi, a, b) = (Turn::assistant("Hi"), Turn::visitor("A"), Turn::assistant("B"));
+        let (long, half) = (Turn::assistant(long), Turn::assistant(half));
+        let question = Turn::visitor("y".repeat(40_000));
+        for (history, kept) in [
+            (vec![question.clone()], 1),
+            (vec![hi.clone(), a.clone(), b.clone(), question.clone()], 4),
+            (vec![hi.clone(), a.clone(), half.clone(), a.clone(), b.clone(), question.clone()], 6),
+            // Together too much: what is left begins with a visitor.
+            (
+                vec![a.clone(), half.clone(), b.clone(), a.clone(), half.clone(), question.clone()],
+                3,
+            ),
+            (vec![a.clone(), long.clone(), question.clone()], 1),
+            (vec![a.clone(), long, b, question], 1),
+            (vec![a, half.clone(), half.clone(), half], 1),
+        ] {
+            assert_eq!(super::window(&history), &history[history.len() - kept..]);
+        }
     }
 }

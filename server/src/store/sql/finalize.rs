@@ -1,12 +1,11 @@
 //! Finalising a session, exactly once: its cost, its minutes, its line in the ledger.
 
 use super::super::Result;
-use super::super::provider_events::{Said, Settlement, Unconfirmed};
-use super::rows::{SESSION_COLUMNS, from_json, lock_session, session as read_session};
+use super::super::provider_events::{Settlement, Unconfirmed};
+use super::rows::{SESSION_COLUMNS, lock_session, session as read_session};
 use super::sessions::assistant_of;
 use super::{Transaction, args, outbox, timeline};
 use crate::domain::minutes::{Rule, Used};
-use crate::domain::provider_event::Completion;
 use crate::domain::session::SessionRecord;
 use banter_shared::ids::SessionId;
 use rust_decimal::Decimal;
@@ -15,14 +14,37 @@ use serde_json::json;
 /// After so many attempts at most the wait between two no longer doubles.
 pub(super) const MAX_DOUBLINGS: u32 = 8;
 
-/// Writes down that a session is completed and for how much, unless that is known.
-pub(super) fn complete(tx: &mut dyn Transaction, session: &SessionId, said: Said) -> Result<bool> {
-    let touched = tx.execute(
-        "UPDATE sessions SET cost = $2, cost_source = $3
-         WHERE id = $1 AND cost_source IS NULL AND finalized_at IS NULL",
-        args![session.as_str(), said.completion.cost.map(|cost| cost.to_string()), said.source],
+/// Whether the provider said what a session cost that is not settled yet. A zero may only mean that
+/// Vapi has not filled it in.
+const PRICED: &str = "(cost IS NOT NULL AND cost <> '0')";
+
+/// See [`PRICED`].
+pub(super) fn is_priced(tx: &mut dyn Transaction, session: &SessionRecord) -> Result<bool> {
+    if session.finalized_at.is_some() {
+        return Ok(false);
+    }
+    let sql = format!("SELECT 1 FROM sessions WHERE id = $1 AND {PRICED}");
+    Ok(tx.first(&sql, args![session.id.as_str()])?.is_some())
+}
+
+/// Writes down that the provider completed a session, whose row this transaction has locked, and for
+/// how much. Of several completions before it is settled the greatest cost counts, in whichever order
+/// they came: costs only grow. `false` when it was settled before: a bill does not change.
+pub(super) fn complete(
+    tx: &mut dyn Transaction,
+    session: &SessionRecord,
+    cost: Option<Decimal>,
+) -> Result<bool> {
+    let id = session.id.as_str();
+    let sql = "SELECT cost FROM sessions WHERE id = $1 AND finalized_at IS NULL";
+    let Some(row) = tx.first(sql, args![id])? else { return Ok(false) };
+    let known: Option<Decimal> = row.optional_text(0)?.and_then(|cost| cost.parse().ok());
+    let cost = known.max(cost).map(|cost| cost.normalize().to_string());
+    tx.execute(
+        "UPDATE sessions SET cost = $2, cost_source = 'webhook' WHERE id = $1",
+        args![id, cost],
     )?;
-    Ok(touched > 0)
+    Ok(true)
 }
 
 /// Settles an ended session whose row this transaction has locked: whoever comes second does
@@ -96,7 +118,7 @@ pub(super) fn finalize_ended(
     let sql = format!(
         "SELECT {SESSION_COLUMNS} FROM sessions
          WHERE attend_at <= $1 AND status = 'ended' AND finalized_at IS NULL
-           AND (provider = 'engine' OR cost_source IS NOT NULL
+           AND (provider = 'engine' OR {PRICED}
                 OR (provider_session IS NULL AND attend_at <= $2))
          ORDER BY attend_at LIMIT $3 FOR UPDATE SKIP LOCKED"
     );
@@ -115,24 +137,28 @@ pub(super) fn claim_unconfirmed(
     patience_ms: u64,
     limit: u32,
 ) -> Result<Vec<Unconfirmed>> {
-    let sql = "SELECT id, provider_session, attempts FROM sessions
+    let sql = format!(
+        "SELECT id, provider_session, attempts, CASE WHEN cost_source IS NULL THEN 0 ELSE 1 END
+         FROM sessions
          WHERE attend_at <= $1 AND status = 'ended' AND finalized_at IS NULL
-           AND provider <> 'engine' AND cost_source IS NULL AND provider_session IS NOT NULL
-         ORDER BY attend_at LIMIT $2 FOR UPDATE SKIP LOCKED";
+           AND provider <> 'engine' AND NOT {PRICED} AND provider_session IS NOT NULL
+         ORDER BY attend_at LIMIT $2 FOR UPDATE SKIP LOCKED"
+    );
     let mut claimed = Vec::new();
-    for row in tx.query(sql, args![now.saturating_sub(patience_ms), limit])? {
+    for row in tx.query(&sql, args![now.saturating_sub(patience_ms), limit])? {
         let (id, attempts) = (row.text(0)?, row.small(2)?);
         let wait = patience_ms << attempts.min(MAX_DOUBLINGS);
         tx.execute(
             "UPDATE sessions SET attend_at = $2, attempts = attempts + 1 WHERE id = $1",
             args![&id, now + wait - patience_ms],
         )?;
-        let Some(definition) = assistant_of(tx, &id)? else { continue };
+        let Some(assistant) = assistant_of(tx, &id)? else { continue };
         claimed.push(Unconfirmed {
             session: SessionId(id),
             provider_session: row.text(1)?,
-            assistant: from_json("assistant", &definition)?,
+            assistant,
             attempts,
+            completed: row.small(3)? == 1,
         });
     }
     Ok(claimed)
@@ -150,15 +176,23 @@ pub(super) fn settle(
     if session.finalized_at.is_some() {
         return Ok(false);
     }
-    let (cost, source): (Option<Decimal>, _) = match settlement {
-        Settlement::Reconciled { cost } => (cost, "reconciled"),
-        Settlement::Unknown => (None, "none"),
-    };
-    if complete(tx, id, Said { completion: Completion { at: now, cost }, source })?
-        && source == "reconciled"
-    {
-        tx.execute("UPDATE sessions SET webhook_missing = 1 WHERE id = $1", args![id.as_str()])?;
-        timeline::note(tx, id, now, "webhook_missing", &json!({}))?;
+    if let Settlement::Reconciled { cost } = settlement {
+        let sql = "SELECT cost_source FROM sessions WHERE id = $1";
+        let row = tx.first(sql, args![id.as_str()])?;
+        let completed = row.map(|row| row.optional_text(0)).transpose()?.flatten().is_some();
+        if cost.is_some() || !completed {
+            tx.execute(
+                "UPDATE sessions SET cost = $2, cost_source = 'reconciled' WHERE id = $1",
+                args![id.as_str(), cost.map(|cost| cost.to_string())],
+            )?;
+        }
+        if !completed {
+            tx.execute(
+                "UPDATE sessions SET webhook_missing = 1 WHERE id = $1",
+                args![id.as_str()],
+            )?;
+            timeline::note(tx, id, now, "webhook_missing", &json!({}))?;
+        }
     }
     finalize(tx, &mut session, rule, now)
 }

@@ -4,23 +4,27 @@
 //! An event may come before we know that its session is ours: the provider's answer to "open" and
 //! its webhook race each other. Such an event waits in its row until the session learns the
 //! provider's id ([`apply_waiting`]). Both sides take the lock of that id before they look, so that
-//! neither overlooks the other.
+//! neither overlooks the other, and before they lock a row, so that neither waits for the other.
 
-use super::super::provider_events::{Delivered, NewProviderEvent, Outcome, Said, Unconfirmed};
+mod transcript;
+mod whose;
+
+pub(super) use whose::lock_provider_session;
+
+use super::super::provider_events::{Delivered, NewProviderEvent, Outcome, Unconfirmed};
 use super::super::{ProviderEventRepository, Result, Settlement, WebhookTarget};
-use super::finalize::{claim_unconfirmed, complete, finalize, finalize_ended, settle};
+use super::finalize::{claim_unconfirmed, complete, finalize, finalize_ended, is_priced, settle};
 use super::lifecycle::happen;
-use super::rows::{SESSION_COLUMNS, from_json, lock_session, session as read_session, to_json};
-use super::{Dialect, SqlStore, Transaction, args, timeline};
+use super::rows::{from_json, to_json};
+use super::{SqlStore, Transaction, args, timeline};
 use crate::domain::minutes::Rule;
 use crate::domain::provider::ProviderName;
-use crate::domain::provider_event::{Facts, Kind, ProviderEvent};
+use crate::domain::provider_event::ProviderEvent;
 use crate::domain::session::{Happening, Phase, SessionRecord};
 use async_trait::async_trait;
 use banter_shared::ids::{SessionId, WidgetId};
 use serde::Deserialize;
-use serde_json::json;
-use sha2::{Digest as _, Sha256};
+use serde_json::{Value as Json, json};
 
 /// The one provider that sends events so far.
 const PROVIDER: ProviderName = ProviderName::Vapi;
@@ -125,6 +129,7 @@ const UNCLAIMED: &str = "outcome IN ('waiting', 'ignored') AND NOT EXISTS (
 #[derive(Deserialize)]
 struct Kept {
     event: ProviderEvent,
+    body: Json,
 }
 
 fn record(tx: &mut dyn Transaction, new: &NewProviderEvent) -> Result<Delivered> {
@@ -151,17 +156,14 @@ fn record(tx: &mut dyn Transaction, new: &NewProviderEvent) -> Result<Delivered>
     if !event.concerns_a_log() {
         return Ok(Delivered::Stored(Outcome::Ignored));
     }
-    let outcome = match find(tx, new)? {
+    let outcome = match whose::find(tx, new)? {
         None => Outcome::Waiting,
         Some(mut session) => {
-            apply(tx, &mut session, event, new.now)?;
+            apply(tx, &mut session, event, &new.body, new.now)?;
             // Completed by this event, or by one that had waited for it.
-            let completed = session.finalized_at.is_none() && known(tx, &session)?.completed;
-            if completed && finalize(tx, &mut session, &new.rule, new.now)? {
-                Outcome::Finalized
-            } else {
-                Outcome::Applied
-            }
+            let settled =
+                is_priced(tx, &session)? && finalize(tx, &mut session, &new.rule, new.now)?;
+            if settled { Outcome::Finalized } else { Outcome::Applied }
         }
     };
     tx.execute(
@@ -171,83 +173,9 @@ fn record(tx: &mut dyn Transaction, new: &NewProviderEvent) -> Result<Delivered>
     Ok(Delivered::Stored(outcome))
 }
 
-/// The session an event is about, locked; made if it began elsewhere, in a widget of ours.
-fn find(tx: &mut dyn Transaction, new: &NewProviderEvent) -> Result<Option<SessionRecord>> {
-    let (event, organization) = (&new.event, &new.target.organization);
-    let is_ours = |session: &SessionRecord| {
-        session.provider == PROVIDER && session.organization == *organization
-    };
-    // By the name first: its row's lock orders this against whoever learns the provider's id.
-    let named = match &event.session_name {
-        Some(name) => lock_session(tx, &SessionId(name.clone()))?.filter(is_ours),
-        None => None,
-    };
-    let Some(provider_session) = &event.provider_session else { return Ok(named) };
-    lock_provider_session(tx, provider_session)?;
-    if let Some(session) = by_provider_session(tx, provider_session)?.filter(is_ours) {
-        return Ok(Some(session));
-    }
-    // A session that has another id is another session, whatever this one is called.
-    if let Some(mut session) = named.filter(|session| session.provider_session.is_none()) {
-        happen(tx, &mut session, Happening::Opened(provider_session.clone()), new.now)?;
-        return Ok(Some(session));
-    }
-    match &new.target.widget {
-        Some(widget) if event.kind == Kind::SessionCreated => {
-            create(tx, new, widget, provider_session)
-        }
-        _ => Ok(None),
-    }
-}
-
-fn by_provider_session(tx: &mut dyn Transaction, id: &str) -> Result<Option<SessionRecord>> {
-    let sql = format!(
-        "SELECT {SESSION_COLUMNS} FROM sessions WHERE provider = $1 AND provider_session = $2
-         FOR UPDATE"
-    );
-    tx.first(&sql, args![PROVIDER.name(), id])?.as_ref().map(read_session).transpose()
-}
-
-/// Begins the log of a session that our widget did not open: somebody else's client talks to the
-/// same assistant (seed 000: `session.created` creates the log). Only its provider knows when its
-/// visitor is inactive, so nothing but expiry ends it here.
-fn create(
-    tx: &mut dyn Transaction,
-    new: &NewProviderEvent,
-    widget: &WidgetId,
-    provider_session: &str,
-) -> Result<Option<SessionRecord>> {
-    let began = new.event.began_at.unwrap_or(new.now).min(new.now);
-    tx.execute(
-        "INSERT INTO sessions (id, organization_id, widget_id, campaign_id, account_id, channel,
-                provider, provider_session, status, created_at, last_activity_at,
-                inactive_after_ms, expires_at, due_at)
-         SELECT $1, widgets.organization_id, widgets.id, widgets.campaign_id, campaigns.account_id,
-                'chat', $2, $3, $4, $5, $5, $6, $7, $7
-         FROM widgets LEFT JOIN campaigns ON campaigns.id = widgets.campaign_id
-         WHERE widgets.id = $8
-         ON CONFLICT DO NOTHING",
-        args![
-            new.new_session.as_str(),
-            PROVIDER.name(),
-            provider_session,
-            Phase::Pending.name(),
-            began,
-            new.max_ms,
-            began.saturating_add(new.max_ms),
-            widget.as_str(),
-        ],
-    )?;
-    let Some(mut session) = lock_session(tx, &new.new_session)? else { return Ok(None) };
-    let detail = json!({ "by": PROVIDER.name(), "providerSession": provider_session });
-    timeline::note(tx, &session.id, began, "created", &detail)?;
-    happen(tx, &mut session, Happening::Began, began)?;
-    apply_waiting(tx, &mut session, new.now)?;
-    Ok(Some(session))
-}
-
-/// Applies events that came before their session was known by the provider's id. One of them may
-/// complete it; unless the caller finalises it, the next round of `finalize_ended` does.
+/// Applies events that came before their session was known by the provider's id, whose lock this
+/// transaction holds. One of them may complete it; unless the caller finalises it, the next round of
+/// `finalize_ended` does.
 pub(super) fn apply_waiting(
     tx: &mut dyn Transaction,
     session: &mut SessionRecord,
@@ -257,20 +185,24 @@ pub(super) fn apply_waiting(
     if session.provider != PROVIDER {
         return Ok(());
     }
-    lock_provider_session(tx, &id)?;
-    let waiting = tx.query(
+    let rows = tx.query(
         "SELECT digest, body FROM provider_events
          WHERE provider = $1 AND provider_session = $2 AND organization_id = $3
-           AND outcome = 'waiting'
-         ORDER BY received_at, digest",
+           AND outcome = 'waiting'",
         args![PROVIDER.name(), &id, &session.organization],
     )?;
-    for row in waiting {
-        let kept: Kept = from_json("provider's event", &row.text(1)?)?;
-        apply(tx, session, &kept.event, now)?;
+    let mut waiting = Vec::new();
+    for row in rows {
+        let kept: Kept = from_json("provider's event", row.str(1)?)?;
+        waiting.push((kept.event.at, row.text(0)?, kept));
+    }
+    // In an order that is theirs: in which they came says nothing.
+    waiting.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
+    for (_, digest, Kept { event, body }) in waiting {
+        apply(tx, session, &event, &body, now)?;
         tx.execute(
             "UPDATE provider_events SET outcome = $3 WHERE organization_id = $1 AND digest = $2",
-            args![&session.organization, row.text(0)?, Outcome::Applied.name()],
+            args![&session.organization, &digest, Outcome::Applied.name()],
         )?;
     }
     Ok(())
@@ -281,50 +213,26 @@ fn apply(
     tx: &mut dyn Transaction,
     session: &mut SessionRecord,
     event: &ProviderEvent,
+    body: &Json,
     now: u64,
 ) -> Result<()> {
-    let mut facts = known(tx, session)?;
-    let news = facts.apply(event, now);
     let detail = json!({ "type": event.name, "chat": event.chat, "at": event.at });
     timeline::note(tx, &session.id, now, "provider_event", &detail)?;
-    if news.activated {
+    // There is no update, chat or end without a beginning, whatever became of its event.
+    if session.phase == Phase::Pending {
         happen(tx, session, Happening::Began, now)?;
     }
-    let Some(completion) = news.completed else { return Ok(()) };
+    let Some(completion) = event.completion(now) else { return Ok(()) };
+    if !complete(tx, session, completion.cost)? {
+        return Ok(());
+    }
     // Of a session that another client led, only the provider knows what was said.
     tx.execute(
         "UPDATE sessions SET visitor_messages = $2 WHERE id = $1 AND visitor_messages = 0",
         args![session.id.as_str(), event.visitor_messages.unwrap_or_default()],
     )?;
-    complete(tx, &session.id, Said { completion, source: "webhook" })?;
+    transcript::keep(tx, session, body, completion.at)?;
     let at = completion.at.max(session.last_activity_at).min(now);
     happen(tx, session, Happening::ProviderClosed, at)?;
-    Ok(())
-}
-
-/// What is known of a session from its provider.
-fn known(tx: &mut dyn Transaction, session: &SessionRecord) -> Result<Facts> {
-    let sql = "SELECT cost_source FROM sessions WHERE id = $1";
-    let row = tx.first(sql, args![session.id.as_str()])?;
-    let said = row.map(|row| row.optional_text(0)).transpose()?.flatten().is_some();
-    Ok(Facts {
-        active: session.phase != Phase::Pending,
-        completed: said || session.finalized_at.is_some(),
-        deleted: false,
-    })
-}
-
-/// Waits for whoever else works on the provider's session of this id. The lock is of the id, not of
-/// a row, because there may be no row yet. SQLite has one writer and needs none.
-fn lock_provider_session(tx: &mut dyn Transaction, id: &str) -> Result<()> {
-    if tx.dialect() == Dialect::Postgres {
-        let digest = Sha256::digest(format!("{}\n{id}", PROVIDER.name()));
-        let mut key = [0; 8];
-        key.copy_from_slice(&digest[..8]);
-        tx.query(
-            "SELECT CASE WHEN pg_advisory_xact_lock($1) IS NULL THEN 0 ELSE 1 END::BIGINT",
-            args![i64::from_be_bytes(key)],
-        )?;
-    }
     Ok(())
 }

@@ -3,11 +3,13 @@
 use super::super::{Conversation, NewSession, Result, SessionRepository, ToClose};
 use super::finalize::MAX_DOUBLINGS;
 use super::lifecycle::{happen, look_later};
+use super::provider_events::lock_provider_session;
 use super::rows::{
     SESSION_COLUMNS, find_session, from_json, insert_messages, is_elsewhere, lock_session,
     messages, said, session,
 };
 use super::{SqlStore, Transaction, args, timeline};
+use crate::domain::assistant::Assistant;
 use crate::domain::session::{Change, Happening, Phase, SessionRecord, runs_out};
 use async_trait::async_trait;
 use banter_shared::ids::SessionId;
@@ -62,6 +64,10 @@ impl SessionRepository for SqlStore {
             }
         }
         self.write(move |tx| {
+            if let Happening::Opened(provider_session) = &happening {
+                // Before the row, as whoever takes in what the provider says of it does.
+                lock_provider_session(tx, provider_session)?;
+            }
             let Some(mut session) = lock_session(tx, &id)? else { return Ok(None) };
             let change = happen(tx, &mut session, happening.clone(), now)?;
             Ok(Some((session, change)))
@@ -104,7 +110,7 @@ impl SessionRepository for SqlStore {
                 claimed.push(ToClose {
                     session: SessionId(id),
                     provider_session: row.text(1)?,
-                    assistant: from_json("assistant", &assistant)?,
+                    assistant,
                     attempts,
                 });
             }
@@ -119,11 +125,20 @@ pub(super) const ASSISTANT: &str = "(SELECT assistants.definition FROM widgets J
      ON assistants.id = coalesce(widgets.chat_assistant_id, widgets.assistant_id)
      WHERE widgets.id = sessions.widget_id)";
 
-/// The definition of the assistant that answers a session's chats.
-pub(super) fn assistant_of(tx: &mut dyn Transaction, session: &str) -> Result<Option<String>> {
+/// The assistant that answers a session's chats. `None` also for one that a newer server declared and
+/// this one cannot read: a single session must not keep the others of a round from theirs.
+pub(super) fn assistant_of(tx: &mut dyn Transaction, session: &str) -> Result<Option<Assistant>> {
     let sql = format!("SELECT {ASSISTANT} FROM sessions WHERE id = $1");
     let row = tx.first(&sql, args![session])?;
-    row.map_or(Ok(None), |row| row.optional_text(0))
+    let Some(definition) = row.map_or(Ok(None), |row| row.optional_text(0))? else {
+        return Ok(None);
+    };
+    let assistant = from_json("assistant", &definition);
+    if let Err(error) = &assistant {
+        let error = error as &dyn std::error::Error;
+        tracing::error!(session, error, "a session's provider cannot be asked or told");
+    }
+    Ok(assistant.ok())
 }
 
 fn create(

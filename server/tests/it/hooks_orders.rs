@@ -1,0 +1,503 @@
+//! Whatever the order of a provider's events, and however often each comes, the log is the same and is
+//! finalised once: random sequences through the store, with the rounds that a server makes.
+
+use crate::support::webhook::{completed, created, server};
+use crate::support::{Server, database};
+use banter_server::domain::minutes::Rule;
+use banter_server::domain::provider::ProviderName;
+use banter_server::domain::provider_event::parse;
+use banter_server::domain::session::Happening;
+use banter_server::store::{NewProviderEvent, NewSession, Settlement, StoreError, WebhookTarget};
+use banter_shared::ids::SessionId;
+use banter_shared::session::EndReason;
+use futures_util::StreamExt as _;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use tokio::runtime::Runtime;
+
+/// When every session begins. What events say happened lies before [`HEARD`], when they begin to come.
+const BEGAN: u64 = 1_795_000_000_000;
+const HEARD: u64 = BEGAN + 10_000;
+/// How long a completion event may take.
+const PATIENCE: u64 = 600_000;
+/// How many sessions are under way at once: they share commits.
+const AT_ONCE: usize = 256;
+
+/// How a session and its provider's get to know each other.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Opened {
+    /// Ours, and its id is known before anything is heard of it.
+    Before,
+    /// Ours, and its id is told when some of it has been heard.
+    Late,
+    /// Ours, and opened anew, because Vapi lost the one there was.
+    Anew,
+    /// Another client's, in a widget of ours.
+    Elsewhere,
+}
+
+/// A session, and what is heard of it.
+#[derive(Clone, Debug)]
+struct Case {
+    opened: Opened,
+    /// Whether the visitor has ended it before.
+    left: bool,
+    /// Whether events come to the widget's own address.
+    at_widget: bool,
+    /// Different events, in the order in which they happened.
+    events: Vec<Value>,
+    /// In which orders they come.
+    orders: Vec<Order>,
+}
+
+/// An order of the events of a case.
+#[derive(Clone, Debug)]
+struct Order {
+    /// Their numbers, each at least once.
+    come: Vec<usize>,
+    /// After how many of them the session's id is told, if late.
+    told_after: usize,
+    /// After which of them a round is made.
+    rounds: Vec<bool>,
+}
+
+impl Case {
+    /// Everything in its place.
+    fn in_order(&self) -> Order {
+        let come: Vec<_> = (0..self.events.len()).collect();
+        Order { rounds: vec![false; come.len()], come, told_after: 0 }
+    }
+
+    /// Everything in its place, and then every order of the case.
+    fn all(&self) -> impl Iterator<Item = Order> {
+        std::iter::once(self.in_order()).chain(self.orders.clone())
+    }
+}
+
+/// How many orders a case has.
+const ORDERS: usize = 4;
+
+/// What a session's events may be: `Vapi's id` stands for its id, `our id` for its name.
+fn pool() -> Vec<Value> {
+    let session = |kind: &str, more: Value| {
+        let mut event = json!({"type": kind, "session": {"id": "Vapi's id", "name": "our id",
+            "createdAt": "2026-11-18T00:00:00Z"}});
+        event["session"].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        event
+    };
+    let chat = |kind: &str, id: &str| json!({"type": kind, "timestamp": BEGAN + 2_000, "chat": {"id": id, "sessionId": "Vapi's id"}});
+    vec![
+        session("session.created", json!({"status": "active"})),
+        // In other bytes, the same event is another.
+        session("session.created", json!({"status": "active", "again": 1})),
+        session("session.updated", json!({"status": "active", "cost": 9})),
+        session("session.updated", json!({})),
+        chat("chat.created", "c1"),
+        chat("chat.created", "c2"),
+        chat("chat.deleted", "c1"),
+        session("session.deleted", json!({"status": "completed", "cost": 7})),
+        session("hang", json!({"status": "completed", "cost": 3})),
+    ]
+}
+
+/// Completions; those with a cost all say the same one.
+fn completions(cost: u32) -> Vec<Value> {
+    let said = json!([{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]);
+    let done = |more: Value| {
+        let mut event = completed("Vapi's id", f64::from(cost) / 8.0);
+        event["timestamp"] = (BEGAN + 3_000).into();
+        let session = event["session"].as_object_mut().unwrap();
+        session.extend([("name".into(), "our id".into()), ("messages".into(), said.clone())]);
+        session.extend(more.as_object().unwrap().clone());
+        event
+    };
+    vec![
+        done(json!({})),
+        done(json!({"again": 1})),
+        done(json!({"cost": null})),
+        done(json!({"cost": 0})),
+        done(json!({"cost": 0, "costs": []})),
+    ]
+}
+
+fn cases() -> impl Strategy<Value = Case> {
+    let opened =
+        prop::sample::select(vec![Opened::Before, Opened::Late, Opened::Anew, Opened::Elsewhere]);
+    let which = |most: usize, of: Vec<Value>| prop::sample::subsequence(of, 0..=most);
+    let events = (which(5, pool()), (1..4_u32).prop_flat_map(move |c| which(2, completions(c))));
+    (opened, any::<bool>(), any::<bool>(), events)
+        .prop_map(|(opened, left, at_widget, (mut events, done))| {
+            events.extend(done);
+            if opened == Opened::Elsewhere {
+                events.retain(|event| event["type"] != "session.created");
+                events.insert(0, pool().remove(0));
+            }
+            let left = left && matches!(opened, Opened::Before | Opened::Late);
+            Case { opened, left, at_widget, events, orders: Vec::new() }
+        })
+        .prop_flat_map(|case| {
+            let orders = prop::collection::vec(orders(case.events.len()), ORDERS);
+            (Just(case), orders)
+        })
+        .prop_map(|(case, orders)| Case { orders, ..case })
+}
+
+fn orders(events: usize) -> impl Strategy<Value = Order> {
+    let again = prop::collection::vec(any::<prop::sample::Index>(), 0..6);
+    again
+        .prop_flat_map(move |again| {
+            let mut come: Vec<usize> = (0..events).collect();
+            if events > 0 {
+                come.extend(again.iter().map(|again| again.index(events)));
+            }
+            let count = come.len();
+            let rounds = prop::collection::vec(prop::bool::weighted(0.1), count);
+            (Just(come).prop_shuffle(), 0..=count, rounds)
+        })
+        .prop_map(|(come, told_after, rounds)| Order { come, told_after, rounds })
+}
+
+/// Where sequences run: one database for all of them.
+struct Place {
+    server: Server,
+    organization: String,
+    number: AtomicU32,
+    failed: Mutex<Vec<(u32, String)>>,
+}
+
+impl Place {
+    async fn new() -> Self {
+        let server = server().await;
+        let organization = server.value("SELECT id FROM organizations");
+        // Somebody wants to be told of everything.
+        let secret = if database::is_shared() { "'\\x00'" } else { "x'00'" };
+        server.execute(&format!(
+            "INSERT INTO webhook_endpoints (id, organization_id, url, secret, events, created_at)
+             VALUES ('e', '{organization}', 'https://x.example', {secret},
+                     '[\"session.started\",\"session.ended\",\"usage.recorded\"]', 0)"
+        ));
+        Self { server, organization, number: AtomicU32::new(0), failed: Mutex::default() }
+    }
+
+    fn rule(&self) -> Rule {
+        self.server.app.reconcile.rule
+    }
+
+    /// Notes what the store could not do for the session of this number.
+    fn done<T>(&self, number: u32, outcome: Result<T, StoreError>) {
+        if let Err(error) = outcome {
+            self.failed.lock().unwrap().push((number, format!("failed: {error:?}")));
+        }
+    }
+
+    /// Plays a case to its last event; gives the number that is in Vapi's id of its session.
+    async fn play(&self, case: &Case, order: &Order) -> u32 {
+        let store = &self.server.app.store;
+        let number = self.number.fetch_add(1, Ordering::Relaxed);
+        let (ours, vapis) = (SessionId(format!("ours-{number}")), format!("v{number}"));
+        if case.opened != Opened::Elsewhere {
+            let session = NewSession {
+                id: ours.clone(),
+                widget_id: "test".into(),
+                provider: ProviderName::Vapi,
+                created_at: BEGAN,
+                inactive_after_ms: 1_800_000,
+                expires_at: BEGAN + 3_600_000,
+                continues: None,
+                page_origin: String::new(),
+                language: None,
+            };
+            store.create_session(session, Vec::new()).await.unwrap().unwrap();
+        }
+        let happens = async |happening, now| {
+            self.done(number, store.happen(&ours, happening, now).await);
+        };
+        if case.opened == Opened::Anew {
+            happens(Happening::Opened(format!("lost-{number}")), BEGAN).await;
+        }
+        if case.opened == Opened::Before {
+            happens(Happening::Opened(vapis.clone()), BEGAN).await;
+        }
+        if case.left {
+            happens(Happening::End(EndReason::VisitorEnded), BEGAN + 500).await;
+        }
+        let is_late = matches!(case.opened, Opened::Late | Opened::Anew);
+        for (at, event) in order.come.iter().enumerate() {
+            let now = HEARD + at as u64;
+            if is_late && at == order.told_after {
+                happens(Happening::Opened(vapis.clone()), now).await;
+            }
+            let event = self.event(case, &case.events[*event], number, now);
+            self.done(number, store.record_event(event).await);
+            if order.rounds[at] {
+                store.finalize_ended(self.rule(), now, PATIENCE, 100).await.unwrap();
+            }
+        }
+        if is_late && order.told_after == order.come.len() {
+            happens(Happening::Opened(vapis.clone()), HEARD + 100).await;
+        }
+        number
+    }
+
+    fn event(&self, case: &Case, event: &Value, number: u32, now: u64) -> NewProviderEvent {
+        let raw = json!({ "message": event }).to_string();
+        let raw = raw.replace("Vapi's id", &format!("v{number}"));
+        let raw = raw.replace("our id", &format!("ours-{number}"));
+        let (event, body) = parse(raw.as_bytes()).unwrap();
+        let widget = (case.at_widget || case.opened == Opened::Elsewhere).then(|| "test".into());
+        NewProviderEvent {
+            target: WebhookTarget { organization: self.organization.clone(), widget },
+            digest: crate::support::hex(&Sha256::digest(&raw)),
+            event,
+            body,
+            now,
+            // Another each time: only one of them may be used.
+            new_session: SessionId(format!("new-{}", self.number.fetch_add(1, Ordering::Relaxed))),
+            max_ms: 3_600_000,
+            rule: self.rule(),
+        }
+    }
+
+    /// Settles what is left, as the reconciler does when Vapi says what each session cost.
+    async fn settle(&self) {
+        let store = &self.server.app.store;
+        let now = HEARD + 200;
+        while store.finalize_ended(self.rule(), now, PATIENCE, 100).await.unwrap() > 0 {}
+        let later = HEARD + PATIENCE + 200;
+        loop {
+            let asked = store.claim_unconfirmed(later, PATIENCE, 100).await.unwrap();
+            if asked.is_empty() {
+                break;
+            }
+            for session in asked {
+                let settlement = Settlement::Reconciled { cost: Some("0.0625".parse().unwrap()) };
+                assert!(session.completed, "{session:?}");
+                let (rule, id) = (self.rule(), &session.session);
+                assert!(store.settle(id, settlement, rule, later).await.unwrap());
+            }
+        }
+    }
+
+    /// What each case comes to: the log of everything in its place, and those of its orders.
+    async fn come_to(&self, cases: &[Case]) -> Vec<Vec<Vec<String>>> {
+        let mut numbers: Vec<u32> = Vec::new();
+        // Settled in between, because each round looks at every session that is not.
+        for cases in cases.chunks(100) {
+            let orders = cases.iter().flat_map(|case| case.all().map(move |order| (case, order)));
+            let played = orders.map(async |(case, order)| self.play(case, &order).await);
+            numbers.extend(
+                futures_util::stream::iter(played).buffered(AT_ONCE).collect::<Vec<_>>().await,
+            );
+            self.settle().await;
+        }
+        let mut logs = self.logs();
+        let mut log = |number: &u32| logs.remove(number).unwrap_or_default();
+        let mut numbers = numbers.iter();
+        let orders = cases.iter().map(|case| case.orders.len() + 1);
+        orders.map(|orders| numbers.by_ref().take(orders).map(&mut log).collect()).collect()
+    }
+
+    /// Everything about each log that an order could change, by the number in Vapi's id.
+    fn logs(&self) -> BTreeMap<u32, Vec<String>> {
+        let mut logs: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+        for (number, failure) in self.failed.lock().unwrap().drain(..) {
+            logs.entry(number).or_default().push(failure);
+        }
+        for (what, sql) in LOGS {
+            let mut rows: Vec<Vec<String>> = self
+                .server
+                .rows(sql)
+                .into_iter()
+                .map(|row| row.into_iter().map(Option::unwrap_or_default).collect())
+                .collect();
+            rows.sort();
+            for row in rows {
+                let number = row[0].strip_prefix('v').and_then(|number| number.parse().ok());
+                let Some(number) = number else { continue };
+                logs.entry(number).or_default().push(format!("{what}: {}", row[1..].join("|")));
+            }
+        }
+        logs
+    }
+}
+
+/// The whole row but for ids and the instants at which we heard of something; what was said; the
+/// timeline; the ledger; what others are told; what became of the events.
+const LOGS: [(&str, &str); 6] = [
+    (
+        "session",
+        "SELECT provider_session, organization_id, widget_id, campaign_id, account_id, channel, provider,
+            status, end_reason, leave_reason, continues, page_origin, language, cost, cost_source,
+            CAST(created_at AS TEXT), CAST(last_activity_at AS TEXT), CAST(inactive_after_ms AS TEXT),
+            CAST(expires_at AS TEXT), CAST(due_at AS TEXT), CAST(ended_at AS TEXT),
+            CAST(leave_at AS TEXT), CAST(visitor_messages AS TEXT), CAST(assistant_messages AS TEXT),
+            CAST(webhook_missing AS TEXT), CAST(attempts AS TEXT),
+            CASE WHEN active_at IS NULL THEN '-' ELSE 'active' END,
+            CASE WHEN finalized_at IS NULL THEN '-' ELSE 'finalized' END,
+            CASE WHEN attend_at IS NULL THEN '-' ELSE 'attend' END
+         FROM sessions",
+    ),
+    (
+        "message",
+        "SELECT provider_session, messages.id, messages.role, messages.text, messages.status
+         FROM messages JOIN sessions ON sessions.id = session_id",
+    ),
+    (
+        "timeline",
+        "SELECT provider_session, kind, CASE WHEN kind = 'opened' OR kind = 'created' THEN '' ELSE detail END
+         FROM session_events JOIN sessions ON sessions.id = session_id",
+    ),
+    (
+        "ledger",
+        "SELECT provider_session, usage_records.organization_id, usage_records.account_id,
+            usage_records.channel, units, unit, rate, rounding, minutes, usage_records.cost,
+            CAST(billed AS TEXT)
+         FROM usage_records JOIN sessions ON sessions.id = session_id",
+    ),
+    (
+        "told",
+        "SELECT provider_session, event FROM outbox JOIN sessions ON sessions.id = session_id",
+    ),
+    (
+        "events",
+        "SELECT provider_session, kind, CASE outcome WHEN 'finalized' THEN 'applied' ELSE outcome END
+         FROM provider_events",
+    ),
+];
+
+/// How one of the logs of a case is not what it must be.
+fn fault(case: &Case, logs: &[Vec<String>]) -> Option<String> {
+    let completes = case.events.iter().any(|event| {
+        event["type"] == "session.updated" && event["session"]["status"] == "completed"
+    });
+    let once = usize::from(completes);
+    logs.iter().find_map(|log| {
+        let count = |start: &str| log.iter().filter(|line| line.starts_with(start)).count();
+        let finalized = [count("session: "), count("ledger: "), count("timeline: finalized")];
+        let why = if count("failed: ") > 0 {
+            "the store failed"
+        } else if *log != logs[0] {
+            "another log than in order"
+        } else if finalized != [1, once, once] {
+            "not finalised once"
+        } else if count("told: usage.recorded") != once || count("told: session.ended") > 1 {
+            "others are told otherwise"
+        } else if log.iter().any(|line| line.ends_with("|waiting")) {
+            "an event still waits"
+        } else {
+            return None;
+        };
+        Some(format!("{why}: {log:#?}, in order {:#?}", logs[0]))
+    })
+}
+
+#[test]
+fn ten_thousand_random_sequences_come_to_the_same_log() {
+    let runtime = Runtime::new().unwrap();
+    // There each commit is a journey of its own; the code is the same.
+    let sequences = if database::is_shared() { 400 } else { 10_000 };
+    let config = ProptestConfig { max_shrink_iters: 40, ..ProptestConfig::default() };
+    let mut runner = TestRunner::new(config);
+    let trees: Vec<_> =
+        (0..sequences / ORDERS).map(|_| cases().new_tree(&mut runner).unwrap()).collect();
+    let all: Vec<Case> = trees.iter().map(|tree| tree.current()).collect();
+    let place = || runtime.block_on(Place::new());
+    let come_to = |place: &Place, cases: &[Case]| runtime.block_on(place.come_to(cases));
+    for ((tree, case), logs) in trees.into_iter().zip(&all).zip(come_to(&place(), &all)) {
+        if fault(case, &logs).is_some() {
+            // By itself, and smaller.
+            let place = place();
+            let alone = |case: Case| {
+                let logs = come_to(&place, std::slice::from_ref(&case)).remove(0);
+                fault(&case, &logs).map_or(Ok(()), |fault| Err(TestCaseError::fail(fault)))
+            };
+            runner.run_one(tree, alone).unwrap();
+            panic!("it fails only in company: {case:#?} {logs:#?}");
+        }
+    }
+}
+
+/// Completions that differ. What comes before the session is known counts by its content; once it is
+/// known, the first one with a cost settles it, and a bill does not change.
+#[tokio::test]
+async fn of_several_completions_the_greatest_counts_until_one_settles() {
+    let server = server().await;
+    let url = server.webhook();
+    let costs = [Value::Null, json!(0), json!(0.25), json!(2), json!(1)];
+    let mut orders = vec![(0..costs.len()).collect::<Vec<_>>()];
+    for turn in 1..costs.len() {
+        let mut order = orders[0].clone();
+        order.rotate_left(turn);
+        orders.push(order.iter().rev().copied().collect());
+        orders.push(order);
+    }
+    for (number, order) in orders.iter().enumerate() {
+        for known in [true, false] {
+            let id = format!("v{number}-{known}");
+            let ours = server.vapi_session(known.then_some(id.as_str())).await;
+            for at in order {
+                let mut event = completed(&id, 0.0);
+                event["session"]["cost"] = costs[*at].clone();
+                assert_eq!(server.deliver(&url, &event).await.0, 200);
+            }
+            if !known {
+                server.opened(&ours, &id).await;
+                server.app.reconcile.settle_ended().await.unwrap();
+            }
+            let first = order.iter().find(|at| costs[**at].as_f64() > Some(0.0)).unwrap();
+            let cost = if known { costs[*first].to_string() } else { "2".to_owned() };
+            let log =
+                "SELECT cost || '|' || cost_source || '|' || (SELECT count(*) FROM usage_records
+                       WHERE session_id = sessions.id AND usage_records.cost = sessions.cost)";
+            let log = server.value(&format!("{log} FROM sessions WHERE id = '{ours}'"));
+            assert_eq!(log, format!("{cost}|webhook|1"), "{known} {order:?}");
+        }
+    }
+}
+
+/// Two transactions that each hold what the other waits for are let go by the database after its
+/// `deadlock_timeout`, which is long here: with one among these events the test takes longer.
+#[tokio::test]
+async fn different_events_of_one_session_do_not_wait_for_each_other() {
+    let server = if database::is_shared() {
+        let url = format!("{}?options=-c%20deadlock_timeout%3D20s", database::fresh());
+        crate::support::webhook::server_with(&format!("[data]\nurl = \"{url}\"\nconnections = 16"))
+            .await
+    } else {
+        server().await
+    };
+    let (url, widget_url) = (server.webhook(), server.widget_webhook());
+    for round in 0..8 {
+        let id = format!("v{round}");
+        let ours = server.vapi_session(None).await;
+        let started = std::time::Instant::now();
+        let deliveries = (0..64).map(|n| {
+            let (server, url, widget_url, id, ours) = (&server, &url, &widget_url, &id, &ours);
+            async move {
+                if n == 20 {
+                    return server.opened(ours, id).await;
+                }
+                let mut event = match n % 4 {
+                    0 | 1 => json!({"type": "chat.created", "chat": {"id": "c", "sessionId": id}}),
+                    2 => created(id, ours),
+                    _ => completed(id, 0.5),
+                };
+                event["n"] = n.into();
+                let url = if n % 8 < 4 { url } else { widget_url };
+                assert_eq!(server.deliver(url, &event).await.0, 200);
+            }
+        });
+        futures_util::future::join_all(deliveries).await;
+        let took = started.elapsed();
+        assert!(took.as_secs() < 15, "{took:?}");
+    }
+    assert_eq!(server.count("provider_events WHERE outcome = 'waiting'"), 0);
+    assert_eq!(server.count("sessions"), 8);
+    assert_eq!(server.count("usage_records"), 8);
+}
