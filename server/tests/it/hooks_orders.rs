@@ -303,11 +303,35 @@ impl Place {
         orders.map(|orders| numbers.by_ref().take(orders).map(&mut log).collect()).collect()
     }
 
+    /// What others are told, by the number in Vapi's id.
+    fn told(&self) -> Vec<(u32, String)> {
+        let texts = |sql: &str| {
+            let rows = self.server.rows(sql).into_iter();
+            rows.map(|row| row.into_iter().map(Option::unwrap_or_default).collect::<Vec<_>>())
+        };
+        let vapis: BTreeMap<String, u32> = texts("SELECT id, provider_session FROM sessions")
+            .filter_map(|row| Some((row[0].clone(), numbered(&row[1])?)))
+            .collect();
+        // A bill belongs to no session's row, which it outlives, so the payload is asked.
+        let mut told: Vec<(u32, String)> = texts("SELECT event, payload FROM outbox")
+            .filter_map(|row| {
+                let payload: Value = serde_json::from_str(&row[1]).unwrap();
+                let number = vapis.get(payload["data"]["sessionId"].as_str().unwrap())?;
+                Some((*number, row[0].clone()))
+            })
+            .collect();
+        told.sort();
+        told
+    }
+
     /// Everything about each log that an order could change, by the number in Vapi's id.
     fn logs(&self) -> BTreeMap<u32, Vec<String>> {
         let mut logs: BTreeMap<u32, Vec<String>> = BTreeMap::new();
         for (number, failure) in self.failed.lock().unwrap().drain(..) {
             logs.entry(number).or_default().push(failure);
+        }
+        for (number, event) in self.told() {
+            logs.entry(number).or_default().push(format!("told: {event}"));
         }
         for (what, sql) in LOGS {
             let mut rows: Vec<Vec<String>> = self
@@ -318,8 +342,7 @@ impl Place {
                 .collect();
             rows.sort();
             for row in rows {
-                let number = row[0].strip_prefix('v').and_then(|number| number.parse().ok());
-                let Some(number) = number else { continue };
+                let Some(number) = numbered(&row[0]) else { continue };
                 logs.entry(number).or_default().push(format!("{what}: {}", row[1..].join("|")));
             }
         }
@@ -327,9 +350,14 @@ impl Place {
     }
 }
 
+/// The number in an id of Vapi's.
+fn numbered(id: &str) -> Option<u32> {
+    id.strip_prefix('v')?.parse().ok()
+}
+
 /// The whole row but for ids and the instants at which we heard of something; what was said; the
-/// timeline; the ledger; what others are told; what became of the events.
-const LOGS: [(&str, &str); 6] = [
+/// timeline; the ledger; what became of the events.
+const LOGS: [(&str, &str); 5] = [
     (
         "session",
         "SELECT provider_session, organization_id, widget_id, campaign_id, account_id, channel, provider,
@@ -359,10 +387,6 @@ const LOGS: [(&str, &str); 6] = [
             usage_records.channel, units, unit, rate, rounding, minutes, usage_records.cost,
             CAST(billed AS TEXT)
          FROM usage_records JOIN sessions ON sessions.id = session_id",
-    ),
-    (
-        "told",
-        "SELECT provider_session, event FROM outbox JOIN sessions ON sessions.id = session_id",
     ),
     (
         "events",
