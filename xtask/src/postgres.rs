@@ -144,9 +144,9 @@ fn installed() -> Option<PathBuf> {
         version.and_then(|version| version.parse::<u32>().ok())
     });
     folders.extend(versions.into_iter().rev());
-    folders
-        .into_iter()
-        .find(|folder| ["initdb", "postgres"].iter().all(|program| folder.join(program).is_file()))
+    // All in one place, so that they are of one version.
+    let wanted = ["initdb", "postgres", "pg_dump", "pg_restore"];
+    folders.into_iter().find(|folder| wanted.iter().all(|program| folder.join(program).is_file()))
 }
 
 fn free_port() -> Result<u16> {
