@@ -1,7 +1,7 @@
 //! API keys: what they open, what they may do, and that nothing opens without one.
 
-use super::support::Server;
 use super::support::owner::{ACCOUNTS, Seed};
+use super::support::{Server, eventually};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
@@ -272,7 +272,8 @@ async fn revoked_keys_are_forgotten_after_a_while() {
     put_keys(&server, "young", 3, &(now - 89 * day).to_string());
     put_keys(&server, "good", 4, "NULL");
     server.app.retention.run().await.unwrap();
-    assert_eq!(server.count("api_keys"), 3 + 4 + 1);
+    // The server does the same by itself, and either passes over what the other is at.
+    eventually("the old ones are gone", || server.count("api_keys") == 3 + 4 + 1).await;
 }
 
 #[tokio::test]
