@@ -5,12 +5,12 @@ pub mod engine;
 pub mod vapi;
 pub mod webhook_sender;
 
-use banter_engine::model::Wait;
 pub use banter_engine::model::{Delta, ModelError, ReplyStream};
 
 use crate::domain::assistant::Assistant;
 use crate::domain::provider::ProviderName;
 use async_trait::async_trait;
+use banter_engine::model::Wait;
 use banter_engine::turn::Turn;
 use banter_shared::ids::SessionId;
 use rust_decimal::Decimal;

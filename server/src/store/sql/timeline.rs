@@ -33,12 +33,11 @@ pub(super) fn note_coming_or_going(
     kind: &str,
     detail: &Json,
 ) -> Result<()> {
-    tx.execute(
-        "INSERT INTO session_events (session_id, at, kind, detail)
-         SELECT $1, $2, $3, $4 WHERE
-            (SELECT count(*) FROM session_events
-             WHERE session_id = $1 AND kind IN ('left', 'returned')) < $5",
-        args![session.as_str(), at, kind, to_json(detail)?, MOST_COMINGS_AND_GOINGS],
+    let row = tx.first(
+        "SELECT count(*) FROM session_events
+         WHERE session_id = $1 AND kind IN ('left', 'returned')",
+        args![session.as_str()],
     )?;
-    Ok(())
+    let noted = row.map_or(Ok(0), |row| row.small(0))?;
+    if noted < MOST_COMINGS_AND_GOINGS { note(tx, session, at, kind, detail) } else { Ok(()) }
 }
