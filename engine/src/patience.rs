@@ -1,21 +1,60 @@
 //! Waiting with a bound, hundreds of times in an answer, with one timer: it is wound up again only
-//! when it rings too early, not for each word.
+//! when it rings too early, and looked at only when it may have rung, not for each word.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use tokio::time::{Instant, Sleep, sleep_until};
+
+/// A timer that costs next to nothing to be asked whether it rings.
+pub struct Alarm {
+    sleep: Pin<Box<Sleep>>,
+    /// Whom it wakes when it rings.
+    wakes: Option<Waker>,
+}
+
+impl Alarm {
+    /// Rings at `at`.
+    #[must_use]
+    pub fn new(at: Instant) -> Self {
+        Self { sleep: Box::pin(sleep_until(at)), wakes: None }
+    }
+
+    /// When it rings.
+    #[must_use]
+    pub fn at(&self) -> Instant {
+        self.sleep.deadline()
+    }
+
+    /// Rings at `at` instead, also when it has rung.
+    pub fn set(&mut self, at: Instant) {
+        self.sleep.as_mut().reset(at);
+        self.wakes = None;
+    }
+
+    /// Whether it has rung; the task is woken when it does.
+    pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let is_known = self.wakes.as_ref().is_some_and(|known| known.will_wake(context.waker()));
+        // It wakes whom it was told of after it has elapsed, never before.
+        if is_known && !self.sleep.is_elapsed() {
+            return Poll::Pending;
+        }
+        let rung = self.sleep.as_mut().poll(context);
+        self.wakes = rung.is_pending().then(|| context.waker().clone());
+        rung
+    }
+}
 
 /// How long somebody waits, from one wait to the next.
 pub struct Patience {
-    alarm: Pin<Box<Sleep>>,
+    alarm: Alarm,
 }
 
 impl Patience {
     /// Rings first at `alarm`: best the end of the first wait.
     #[must_use]
     pub fn until(alarm: Instant) -> Self {
-        Self { alarm: Box::pin(sleep_until(alarm)) }
+        Self { alarm: Alarm::new(alarm) }
     }
 
     /// What comes of `work`, or `None` when that takes until `deadline`.
@@ -25,14 +64,14 @@ impl Patience {
             if let Poll::Ready(done) = work.as_mut().poll(context) {
                 return Poll::Ready(Some(done));
             }
-            if deadline < self.alarm.deadline() {
-                self.alarm.as_mut().reset(deadline);
+            if deadline < self.alarm.at() {
+                self.alarm.set(deadline);
             }
-            while self.alarm.as_mut().poll(context).is_ready() {
-                if self.alarm.deadline() >= deadline {
+            while self.alarm.poll(context).is_ready() {
+                if self.alarm.at() >= deadline {
                     return Poll::Ready(None);
                 }
-                self.alarm.as_mut().reset(deadline);
+                self.alarm.set(deadline);
             }
             Poll::Pending
         })

@@ -7,8 +7,6 @@
 //! because what comes in from the network is.
 
 use std::borrow::Cow;
-use std::fmt::Display;
-use std::io::Write as _;
 
 /// One decoded event; it lives as long as the call that hands it over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,20 +179,24 @@ fn text(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// Appends one event to `out`: its `id`, unless there is none, and the data that `write` appends.
+/// Appends one event to `out`: the `id` that one function appends, unless there is none, and the data
+/// that the other does.
 ///
 /// Neither may hold a line end or NUL; JSON does not.
-pub fn encode(out: &mut Vec<u8>, id: Option<impl Display>, write: impl FnOnce(&mut Vec<u8>)) {
+pub fn encode(
+    out: &mut Vec<u8>,
+    id: Option<impl FnOnce(&mut Vec<u8>)>,
+    data: impl FnOnce(&mut Vec<u8>),
+) {
     if let Some(id) = id {
         out.extend_from_slice(b"id: ");
-        // Memory takes whatever is written.
-        let _ = write!(out, "{id}");
+        id(out);
         out.push(b'\n');
     }
     out.extend_from_slice(b"data: ");
-    let data = out.len();
-    write(out);
-    debug_assert!(!out.iter().skip(data).any(|byte| matches!(byte, b'\n' | b'\r' | b'\0')));
+    let begin = out.len();
+    data(out);
+    debug_assert!(!out.iter().skip(begin).any(|byte| matches!(byte, b'\n' | b'\r' | b'\0')));
     out.extend_from_slice(b"\n\n");
 }
 
@@ -342,8 +344,11 @@ mod tests {
             let mut expected = Vec::new();
             let mut last_id = String::new();
             for (id, data) in events {
-                let said = (!id.is_empty()).then_some(&id);
-                encode(&mut wire, said, |wire| wire.extend_from_slice(data.as_bytes()));
+                let append = |text: &str| {
+                    let bytes = text.as_bytes().to_vec();
+                    move |wire: &mut Vec<u8>| wire.extend(bytes)
+                };
+                encode(&mut wire, (!id.is_empty()).then(|| append(&id)), append(&data));
                 if !id.is_empty() {
                     last_id = id;
                 }

@@ -3,15 +3,19 @@
 //! Readers never wait for each other and the writer never waits for a reader: the text is kept
 //! here, and a reader takes everything that has come since it last looked. So a slow reader costs
 //! nothing, and a burst of deltas leaves in one write.
+//!
+//! Both sides look at the same few fields for each word, so whom to wake stands beside them, under the
+//! one lock that is taken anyway.
 
 use super::Refusal;
 use banter_shared::error::ErrorBody;
 use banter_shared::ids::MessageId;
 use banter_shared::message::Message;
 use banter_shared::stream::{Accepted, Cursor, StreamEvent};
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-use tokio::sync::Notify;
 
 /// When to ask again where nobody writes an answer that somebody should.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
@@ -24,10 +28,6 @@ pub struct Answer {
     /// The question's text, to tell a repetition from a conflict.
     pub question_text: String,
     state: Mutex<State>,
-    /// Wakes whoever reads: there is more.
-    news: Notify,
-    /// Wakes whoever writes: something is asked of it, or readers came or went.
-    asked: Notify,
 }
 
 #[derive(Debug)]
@@ -35,12 +35,24 @@ struct State {
     phase: Phase,
     accepted: Accepted,
     text: String,
-    /// How many read along.
-    readers: usize,
+    /// Who reads along.
+    readers: Vec<Listener>,
+    /// How many ever did: tells them apart.
+    readers_so_far: u64,
+    /// Whom to wake when something is asked of the writer, or readers came or went. The writer is one
+    /// task.
+    writer: Option<Waker>,
     cancelled: bool,
     followed: bool,
     /// Where it is written here: when its session was told of it last, in Unix milliseconds.
     held_at: Option<u64>,
+}
+
+/// Somebody who reads, and how to wake him: there is more.
+#[derive(Debug)]
+struct Listener {
+    reader: u64,
+    waker: Option<Waker>,
 }
 
 /// The last of an answer.
@@ -81,13 +93,13 @@ impl Answer {
                 phase: Phase::Starting,
                 accepted,
                 text: String::new(),
-                readers: 0,
+                readers: Vec::new(),
+                readers_so_far: 0,
+                writer: None,
                 cancelled: false,
                 followed: false,
                 held_at: None,
             }),
-            news: Notify::new(),
-            asked: Notify::new(),
         }
     }
 
@@ -174,8 +186,7 @@ impl Answer {
 
     /// Somebody on another server reads along: the text has to be stored often.
     pub fn follow(&self) {
-        self.state().followed = true;
-        self.asked.notify_waiters();
+        self.ask(|state| state.followed = true);
     }
 
     /// Resolves when the first reader on another server asks.
@@ -185,8 +196,7 @@ impl Answer {
 
     /// Asks the writer to stop.
     pub fn cancel(&self) {
-        self.state().cancelled = true;
-        self.asked.notify_waiters();
+        self.ask(|state| state.cancelled = true);
     }
 
     /// Resolves when the writer shall stop.
@@ -197,8 +207,8 @@ impl Answer {
     /// Resolves when nobody has been reading for as long as `grace`.
     pub async fn abandoned(&self, grace: Duration) {
         loop {
-            self.until(|state| state.readers == 0).await;
-            let back = self.until(|state| state.readers > 0);
+            self.until(|state| state.readers.is_empty()).await;
+            let back = self.until(|state| !state.readers.is_empty());
             if tokio::time::timeout(grace, back).await.is_err() {
                 return;
             }
@@ -207,14 +217,15 @@ impl Answer {
 
     /// Resolves when the writer finds that `is_so`.
     async fn until(&self, is_so: impl Fn(&State) -> bool) {
-        loop {
-            // Waited for before looked at, so that nothing that comes in between is missed.
-            let asked = self.asked.notified();
-            if is_so(&self.state()) {
-                return;
+        poll_fn(|context| {
+            let mut state = self.state();
+            if is_so(&state) {
+                return Poll::Ready(());
             }
-            asked.await;
-        }
+            keep(&mut state.writer, context);
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Waits until it is known what becomes of the question, then gives a reader at `cursor`.
@@ -223,33 +234,63 @@ impl Answer {
     /// The refusal, if there will be no answer.
     pub async fn read(self: &Arc<Self>, cursor: Option<Cursor>) -> Result<Reader, Refusal> {
         let mut reader = Reader::new(self.clone());
-        loop {
-            // As in `until`.
-            let news = self.news.notified();
-            {
-                let state = self.state();
-                match &state.phase {
-                    Phase::Starting => {}
-                    Phase::Refused(refusal) => return Err(refusal.clone()),
-                    Phase::Writing | Phase::Ended(_) => {
-                        reader.attempt = state.accepted.attempt;
-                        reader.position = place(&state, cursor);
-                        return Ok(reader);
-                    }
+        let begun = poll_fn(|context| {
+            let mut state = self.state();
+            match &state.phase {
+                Phase::Starting => {
+                    state.listen(reader.number, context);
+                    Poll::Pending
+                }
+                Phase::Refused(refusal) => Poll::Ready(Err(refusal.clone())),
+                Phase::Writing | Phase::Ended(_) => {
+                    Poll::Ready(Ok((state.accepted.attempt, place(&state, cursor))))
                 }
             }
-            news.await;
-        }
+        });
+        (reader.attempt, reader.position) = begun.await?;
+        Ok(reader)
     }
 
+    /// Changes what readers see.
     fn update(&self, change: impl FnOnce(&mut State)) {
-        change(&mut self.state());
-        self.news.notify_waiters();
+        let mut state = self.state();
+        change(&mut state);
+        state
+            .readers
+            .iter()
+            .filter_map(|listener| listener.waker.as_ref())
+            .for_each(Waker::wake_by_ref);
+    }
+
+    /// Changes what the writer looks at.
+    fn ask(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.state();
+        change(&mut state);
+        if let Some(writer) = state.writer.take() {
+            writer.wake();
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         // No code panics while holding the lock; if it ever did, the text is still good.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Has this reader woken by the next news.
+    fn listen(&mut self, reader: u64, context: &Context<'_>) {
+        if let Some(listener) = self.readers.iter_mut().find(|listener| listener.reader == reader) {
+            keep(&mut listener.waker, context);
+        }
+    }
+}
+
+/// Has this task woken. It mostly is the one that was woken the last time.
+fn keep(waker: &mut Option<Waker>, context: &Context<'_>) {
+    match waker {
+        Some(waker) => waker.clone_from(context.waker()),
+        None => *waker = Some(context.waker().clone()),
     }
 }
 
@@ -273,6 +314,8 @@ fn place(state: &State, cursor: Option<Cursor>) -> usize {
 #[derive(Debug)]
 pub struct Reader {
     answer: Arc<Answer>,
+    /// Which of the answer's readers this is.
+    number: u64,
     attempt: u32,
     position: usize,
 }
@@ -290,15 +333,13 @@ pub struct Step {
 
 impl Reader {
     fn new(answer: Arc<Answer>) -> Self {
-        let is_first = {
-            let mut state = answer.state();
-            state.readers += 1;
-            state.readers == 1
-        };
-        if is_first {
-            answer.asked.notify_waiters();
-        }
-        Self { answer, attempt: 0, position: 0 }
+        let mut number = 0;
+        answer.ask(|state| {
+            number = state.readers_so_far;
+            state.readers_so_far += 1;
+            state.readers.push(Listener { reader: number, waker: None });
+        });
+        Self { answer, number, attempt: 0, position: 0 }
     }
 
     /// The event every stream begins with.
@@ -308,39 +349,41 @@ impl Reader {
         Accepted { offset: offset(self.position), ..state.accepted.clone() }
     }
 
-    /// What is there now; `None` when there is nothing new.
-    pub fn poll(&mut self) -> Option<Step> {
-        let state = self.answer.state();
-        let restarted = (self.attempt != state.accepted.attempt).then(|| {
-            self.attempt = state.accepted.attempt;
+    /// What has come; the task is woken when something does.
+    pub fn poll(&mut self, context: &Context<'_>) -> Poll<Step> {
+        let mut state = self.answer.state();
+        if !self.has_news(&state) {
+            state.listen(self.number, context);
+            return Poll::Pending;
+        }
+        let attempt = state.accepted.attempt;
+        let restarted = (self.attempt != attempt).then(|| state.accepted.clone());
+        if restarted.is_some() {
+            self.attempt = attempt;
             self.position = 0;
-            state.accepted.clone()
-        });
+        }
         let new = &state.text[self.position..];
-        let delta = (!new.is_empty()).then(|| {
-            let cursor =
-                Cursor { attempt: state.accepted.attempt, offset: offset(state.text.len()) };
-            (cursor, new.to_owned())
-        });
+        let delta = (!new.is_empty())
+            .then(|| (Cursor { attempt, offset: offset(state.text.len()) }, new.to_owned()));
         let end = match &state.phase {
             Phase::Ended(end) => Some(end.clone()),
             _ => None,
         };
         self.position = state.text.len();
-        let is_news = restarted.is_some() || delta.is_some() || end.is_some();
-        is_news.then_some(Step { restarted, delta, end })
+        Poll::Ready(Step { restarted, delta, end })
     }
 
-    /// Resolves when [`Reader::poll`] has something new.
+    /// Resolves when [`Reader::poll`] has something.
     pub async fn changed(&self) {
-        loop {
-            // As in `Answer::until`.
-            let news = self.answer.news.notified();
-            if self.has_news(&self.answer.state()) {
-                return;
+        poll_fn(|context| {
+            let mut state = self.answer.state();
+            if self.has_news(&state) {
+                return Poll::Ready(());
             }
-            news.await;
-        }
+            state.listen(self.number, context);
+            Poll::Pending
+        })
+        .await;
     }
 
     fn has_news(&self, state: &State) -> bool {
@@ -352,14 +395,7 @@ impl Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        let is_last = {
-            let mut state = self.answer.state();
-            state.readers -= 1;
-            state.readers == 0
-        };
-        if is_last {
-            self.answer.asked.notify_waiters();
-        }
+        self.answer.ask(|state| state.readers.retain(|listener| listener.reader != self.number));
     }
 }
 

@@ -9,19 +9,22 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
+use banter_engine::patience::Alarm;
 use banter_shared::error::ErrorBody;
 use banter_shared::session::PostMessage;
 use banter_shared::sse;
 use banter_shared::stream::{Cursor, StreamEvent};
-use futures_util::stream::Stream;
+use hyper::body::Frame;
 use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 
-/// How long a stream may say nothing before a comment shows that it lives: under the 30 s after
-/// which common proxies give up.
-const PING_EVERY: Duration = Duration::from_secs(15);
+/// How often to look whether a stream has said something since. One that has not says, by a comment,
+/// that it lives: before the 30 s have passed after which common proxies give up.
+const LISTEN_EVERY: Duration = Duration::from_secs(12);
 
 /// How long the answer's head waits for words to leave with: those of an assistant that answers at
 /// once need one write, and a slow one's visitor cannot tell.
@@ -71,47 +74,64 @@ pub(in crate::api) async fn create(
         // nginx buffers answers unless told not to.
         (header::HeaderName::from_static("x-accel-buffering"), "no"),
     ];
-    Ok((head, Body::from_stream(events(reader, request_id))))
+    Ok((head, Body::new(Events::new(reader, request_id))))
 }
 
-/// The stream's bytes: each item is all that has come, so that a burst leaves in one write.
-fn events(
-    mut reader: Reader,
+/// The stream's bytes: each frame is all that has come, so that a burst leaves in one write.
+struct Events {
+    reader: Reader,
     request_id: String,
-) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
-    async_stream::stream! {
+    /// What to say next; kept from one frame to the other.
+    bytes: Vec<u8>,
+    is_over: bool,
+    /// Whether something was said since the alarm was set.
+    spoke: bool,
+    alarm: Alarm,
+}
+
+impl Events {
+    fn new(reader: Reader, request_id: String) -> Self {
         // Enough for what comes at once of most answers.
         let mut bytes = Vec::with_capacity(512);
         write(&mut bytes, None, &StreamEvent::Accepted(reader.accepted()));
-        let mut said_at = Instant::now();
-        // Set anew only when it rings: most of what is said comes long before.
-        let mut ping = std::pin::pin!(sleep_until(said_at + PING_EVERY));
+        let alarm = Alarm::new(Instant::now() + LISTEN_EVERY);
+        Self { reader, request_id, bytes, is_over: false, spoke: false, alarm }
+    }
+}
+
+impl hyper::body::Body for Events {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let this = &mut *self;
+        if this.is_over {
+            return Poll::Ready(None);
+        }
         loop {
-            let step = reader.poll();
-            let is_over = step.as_ref().is_some_and(|step| step.end.is_some());
-            if let Some(step) = step {
-                write_step(&mut bytes, step, &request_id);
+            if let Poll::Ready(step) = this.reader.poll(context) {
+                this.is_over = step.end.is_some();
+                write_step(&mut this.bytes, step, &this.request_id);
             }
-            if !bytes.is_empty() {
-                yield Ok(Bytes::copy_from_slice(&bytes));
-                bytes.clear();
-                said_at = Instant::now();
+            if !this.bytes.is_empty() {
+                let frame = Bytes::copy_from_slice(&this.bytes);
+                this.bytes.clear();
+                this.spoke = true;
+                return Poll::Ready(Some(Ok(Frame::data(frame))));
             }
-            if is_over {
-                return;
-            }
-            tokio::select! {
-                biased;
-                () = reader.changed() => {}
-                () = &mut ping => {
-                    if said_at.elapsed() >= PING_EVERY {
-                        bytes.extend_from_slice(b": ping\n\n");
-                        said_at = Instant::now();
-                    }
-                    ping.as_mut().reset(said_at + PING_EVERY);
-                }
+            ready!(this.alarm.poll(context));
+            this.alarm.set(Instant::now() + LISTEN_EVERY);
+            if !std::mem::take(&mut this.spoke) {
+                this.bytes.extend_from_slice(b": ping\n\n");
             }
         }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.is_over
     }
 }
 
@@ -132,8 +152,58 @@ fn write_step(bytes: &mut Vec<u8>, step: Step, request_id: &str) {
 }
 
 fn write(bytes: &mut Vec<u8>, cursor: Option<Cursor>, event: &StreamEvent) {
-    sse::encode(bytes, cursor, |bytes| {
+    let id = cursor.map(|cursor| move |bytes: &mut Vec<u8>| cursor.encode(bytes));
+    sse::encode(bytes, id, |bytes| {
         // Our own types serialise, and memory takes whatever is written.
         let _ = serde_json::to_writer(bytes, event);
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Events;
+    use crate::services::Refusal;
+    use crate::services::answer::{Answer, End};
+    use http_body_util::BodyExt as _;
+    use std::sync::Arc;
+    use std::time::Duration;
+    use tokio::time::{Instant, sleep};
+
+    /// What the stream says next, and after how many seconds.
+    async fn next(events: &mut Events) -> Option<(String, u64)> {
+        let began = Instant::now();
+        let frame = events.frame().await?.unwrap().into_data().unwrap();
+        Some((String::from_utf8(frame.to_vec()).unwrap(), began.elapsed().as_secs()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_says_nothing_shows_that_it_lives_within_half_a_minute() {
+        let answer = Arc::new(Answer::starting("q".into(), "?".into()));
+        answer.begin(1, 0, None);
+        answer.accept();
+        let mut events = Events::new(answer.read(None).await.unwrap(), "r".into());
+        let (accepted, _) = next(&mut events).await.unwrap();
+        assert!(accepted.starts_with("data: {\"accepted\":"), "{accepted}");
+        for _ in 0..3 {
+            let (ping, after) = next(&mut events).await.unwrap();
+            assert_eq!(ping, ": ping\n\n");
+            assert!((10..30).contains(&after), "{after}");
+        }
+        // Nothing but words for whoever has words.
+        for word in 0..30 {
+            let speak = async {
+                sleep(Duration::from_secs(9)).await;
+                answer.push("word ");
+            };
+            let (said, ()) = tokio::join!(next(&mut events), speak);
+            let (said, after) = said.unwrap();
+            let offset = 5 * (word + 1);
+            assert_eq!(said, format!("id: 1-{offset}\ndata: {{\"delta\":\"word \"}}\n\n"));
+            assert_eq!(after, 9);
+        }
+        answer.end(End::Refusal(Refusal::SessionEnded));
+        let (end, _) = next(&mut events).await.unwrap();
+        assert!(end.starts_with("data: {\"error\":"), "{end}");
+        assert_eq!(next(&mut events).await, None);
+    }
 }

@@ -1,11 +1,12 @@
 //! Every byte once, nobody left waiting, nothing shown too early.
 
-use super::{Answer, End, Refusal};
+use super::{Answer, End, Reader, Refusal, Step};
 use banter_shared::error::ErrorBody;
 use banter_shared::stream::{Cursor, StreamEvent};
 use futures_util::FutureExt as _;
 use proptest::prelude::*;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 fn done() -> StreamEvent {
@@ -17,6 +18,14 @@ fn event(end: Option<End>) -> Option<StreamEvent> {
     match end {
         Some(End::Event(event)) => Some(event),
         _ => None,
+    }
+}
+
+/// What a reader finds who does not wait.
+fn look(reader: &mut Reader) -> Option<Step> {
+    match reader.poll(&Context::from_waker(Waker::noop())) {
+        Poll::Ready(step) => Some(step),
+        Poll::Pending => None,
     }
 }
 
@@ -43,7 +52,7 @@ proptest! {
         let mut cursor = Cursor { attempt: 1, offset: 0 };
         for (number, piece) in pieces.iter().enumerate() {
             answer.push(piece);
-            let step = if looks[number] { reader.poll() } else { None };
+            let step = if looks[number] { look(&mut reader) } else { None };
             if let Some((at, text)) = step.and_then(|step| step.delta) {
                 got.push_str(&text);
                 cursor = at;
@@ -54,7 +63,7 @@ proptest! {
             }
         }
         answer.end(End::Event(done()));
-        let last = reader.poll().unwrap();
+        let last = look(&mut reader).unwrap();
         got.push_str(&last.delta.map(|(_, text)| text).unwrap_or_default());
         prop_assert_eq!(got, whole);
         prop_assert_eq!(event(last.end), Some(done()));
@@ -68,7 +77,7 @@ proptest! {
         answer.push(&text);
         let mut reader = block_on(answer.read(Some(Cursor { attempt, offset }))).unwrap();
         let from = reader.accepted().offset as usize;
-        let rest = reader.poll().and_then(|step| step.delta).map(|(_, text)| text);
+        let rest = look(&mut reader).and_then(|step| step.delta).map(|(_, text)| text);
         prop_assert_eq!(&text[from..], rest.unwrap_or_default());
     }
 }
@@ -91,7 +100,7 @@ async fn who_waits_for_an_abandoned_answer_is_told() {
     writing.push("Hel");
     let mut reader = writing.read(None).await.unwrap();
     writing.abandon(|| error.clone());
-    let step = reader.poll().unwrap();
+    let step = look(&mut reader).unwrap();
     assert_eq!(event(step.end), Some(StreamEvent::Error(error.clone())));
 
     // One that is over stays as it ended.
@@ -100,7 +109,7 @@ async fn who_waits_for_an_abandoned_answer_is_told() {
     let other = ErrorBody { code: "other".into(), ..error.clone() };
     over.end(End::Event(StreamEvent::Error(other)));
     over.abandon(|| error);
-    let step = over.read(None).await.unwrap().poll().unwrap();
+    let step = look(&mut over.read(None).await.unwrap()).unwrap();
     assert!(matches!(event(step.end), Some(StreamEvent::Error(end)) if end.code == "other"));
 }
 
@@ -111,14 +120,14 @@ async fn whoever_reads_while_it_is_written_anew_starts_anew() {
     answer.accept();
     answer.push("Half an ans");
     let mut reader = answer.read(None).await.unwrap();
-    assert_eq!(reader.poll().unwrap().delta.unwrap().1, "Half an ans");
+    assert_eq!(look(&mut reader).unwrap().delta.unwrap().1, "Half an ans");
     answer.begin(2, 0, None);
     answer.push("Whole");
-    let step = reader.poll().unwrap();
+    let step = look(&mut reader).unwrap();
     let restarted = step.restarted.unwrap();
     assert_eq!((restarted.attempt, restarted.offset), (2, 0));
     assert_eq!(step.delta, Some((Cursor { attempt: 2, offset: 5 }, "Whole".into())));
-    assert!(reader.poll().is_none());
+    assert!(look(&mut reader).is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -149,7 +158,7 @@ async fn nothing_is_shown_before_the_question_is_stored() {
     tokio::select! { biased; _ = &mut reading => panic!("not stored"), () = now => {} }
     assert_eq!(answer.so_far(), None);
     answer.accept();
-    assert_eq!(reading.await.unwrap().poll().unwrap().delta.unwrap().1, "Early");
+    assert_eq!(look(&mut reading.await.unwrap()).unwrap().delta.unwrap().1, "Early");
 }
 
 #[tokio::test]
@@ -167,12 +176,12 @@ async fn whoever_waits_is_woken_and_whoever_is_behind_does_not_wait() {
     tokio::join!(first.changed(), push);
     assert!(second.changed().now_or_never().is_some());
     for reader in &mut readers {
-        assert!(reader.poll().is_some());
+        assert!(look(reader).is_some());
         assert!(reader.changed().now_or_never().is_none(), "it was seen");
     }
     answer.begin(2, 0, None);
     assert!(readers[0].changed().now_or_never().is_some(), "it is written anew");
-    readers[0].poll();
+    look(&mut readers[0]);
     answer.end(End::Event(done()));
     assert!(readers[0].changed().now_or_never().is_some(), "it is over");
 }
@@ -206,13 +215,13 @@ async fn a_refusal_ends_what_is_being_read() {
     answer.accept();
     answer.push("Half");
     let mut reader = answer.read(None).await.unwrap();
-    reader.poll();
+    look(&mut reader);
     let refuse = async { answer.refuse(Refusal::SessionEnded) };
     tokio::join!(reader.changed(), refuse);
-    let end = reader.poll().unwrap().end;
+    let end = look(&mut reader).unwrap().end;
     assert!(matches!(end, Some(End::Refusal(Refusal::SessionEnded))), "{end:?}");
     // Whoever comes now reads what there is, and the same end.
-    let step = answer.read(None).await.unwrap().poll().unwrap();
+    let step = look(&mut answer.read(None).await.unwrap()).unwrap();
     assert_eq!(step.delta.unwrap().1, "Half");
     assert!(matches!(step.end, Some(End::Refusal(Refusal::SessionEnded))));
 }
