@@ -1,6 +1,6 @@
 //! SQLite, the default database: one file, WAL, one writer that commits in groups, a few readers.
 //!
-//! Every commit is flushed to the disk at once, and a write is acknowledged after that; only a
+//! Every commit is flushed to the disk, and a write is acknowledged after that; only a
 //! question is told as stored when it is committed (`log`). Group commit pays for flushing: under load
 //! many messages share one. rusqlite instead of sqlx because its calls run on the writer's own thread
 //! without a task hop per statement; a stored message is part of every visitor's wait.
@@ -44,7 +44,8 @@ impl Sqlite {
     pub(super) fn open(file: &Path) -> Result<Self> {
         let mut connection = connection::open_writer(file)?;
         connection::migrate(&mut connection)?;
-        let writer = Writer::start(connection, log::open(file)?)?;
+        let spare = connection::open_writer(file)?;
+        let writer = Writer::start(connection, log::open(file)?, spare)?;
         let leashed = |name, pace| Readers::start_leashed(file, name, lane::connections(pace));
         Ok(Self {
             writer,

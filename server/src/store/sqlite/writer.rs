@@ -1,5 +1,5 @@
 //! The one writer: takes write operations from everywhere, commits those that wait together in one
-//! transaction, and has one flush bring them to the disk. Whoever asked for an operation can be told
+//! transaction, and has them brought to the disk (`log`). Whoever asked for an operation can be told
 //! three things: what it decided, at once, to prepare what follows; that it is committed, which
 //! survives this process; that it is on the disk, which survives a power failure.
 //!
@@ -10,11 +10,11 @@
 
 use super::super::sql::Transaction;
 use super::super::{Durable, NOTICES, Notice, Result, StoreError};
-use super::log::{Flush, Log};
+use super::log::{Flush, Log, Outcome};
 use super::statements::Statements;
 use super::transaction::SqliteTransaction;
 use rusqlite::{Connection, ffi};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 use tokio::sync::{broadcast, oneshot};
 
@@ -24,6 +24,10 @@ const MAX_GROUP: usize = 256;
 /// How long what can wait does so when nobody else writes. An end that is told this much later is
 /// told in the time a word takes, and most flushes for ends alone are saved.
 const LINGER: Duration = Duration::from_millis(5);
+
+/// How long what was committed and nobody waits for may take to be flushed: mostly until the end of the
+/// answer that it was for, which is waited for, and then one flush is for both.
+const FLUSH_WITHIN: Duration = Duration::from_millis(20);
 
 /// When something wants to be on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,9 +46,6 @@ enum Stage {
     /// It survives a power failure.
     Flushed,
 }
-
-/// Whether it held.
-type Outcome = std::result::Result<(), ffi::Error>;
 
 /// What was asked of the writer.
 trait Operation: Send {
@@ -126,23 +127,29 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread that owns `connection` from now on, whose log is `log`.
-    pub(super) fn start(connection: Connection, log: impl Flush + 'static) -> Result<Self> {
-        Self::lingering(connection, Box::new(log), LINGER)
+    /// Starts the thread that owns `connection` from now on, whose log is `log`; `spare` is another
+    /// connection to the same database.
+    pub(super) fn start(
+        connection: Connection,
+        log: impl Flush + 'static,
+        spare: Connection,
+    ) -> Result<Self> {
+        Self::lingering(connection, Box::new(log), spare, LINGER)
     }
 
     fn lingering(
         mut connection: Connection,
         log: Box<dyn Flush>,
+        spare: Connection,
         linger: Duration,
     ) -> Result<Self> {
-        let log = Log::new(&mut connection, log)?;
+        let log = Log::new(&mut connection, log, spare)?;
         let (operations, inbox) = channel();
         let told = broadcast::Sender::new(NOTICES);
         let telling = told.clone();
         std::thread::Builder::new()
             .name("sqlite-writer".into())
-            .spawn(move || run(&connection, log, &inbox, linger, &telling))
+            .spawn(move || run(&connection, &log, &inbox, linger, &telling))
             .map_err(|error| StoreError::Unopened(error.to_string()))?;
         Ok(Self { operations, told })
     }
@@ -203,13 +210,24 @@ fn failure(error: ffi::Error, what: &str) -> StoreError {
 
 fn run(
     connection: &Connection,
-    mut log: Log,
+    log: &Log,
     inbox: &Receiver<Box<dyn Operation>>,
     linger: Duration,
     told: &broadcast::Sender<Notice>,
 ) {
     let mut statements = Statements::new(connection);
-    while let Ok(first) = inbox.recv() {
+    // Until when something that was committed has to be flushed.
+    let mut flush_by = None;
+    loop {
+        let first = match next(inbox, flush_by) {
+            Ok(first) => first,
+            Err(RecvTimeoutError::Timeout) => {
+                flush_by = None;
+                log.flush(drop);
+                continue;
+            }
+            Err(RecvTimeoutError::Disconnected) => return log.flush(drop),
+        };
         let mut group = Vec::new();
         let committed =
             commit_group(&mut statements, first, &Company { inbox, linger }, &mut group);
@@ -225,16 +243,31 @@ fn run(
             StoreError::Sqlite(rusqlite::Error::SqliteFailure(error, _)) => error,
             _ => ffi::Error::new(ffi::SQLITE_ERROR),
         });
-        let (early, others): (Vec<_>, Vec<_>) =
-            group.into_iter().partition(|operation| operation.wanted() == Stage::Committed);
-        if !early.is_empty() {
-            early.into_iter().for_each(|operation| operation.end(committed, told));
-            // Their visitors wait for the processor only; who waits for the flush waits that much more.
-            std::thread::yield_now();
+        let (early, others): (Vec<_>, Vec<_>) = group
+            .into_iter()
+            .partition(|operation| committed.is_err() || operation.wanted() == Stage::Committed);
+        early.into_iter().for_each(|operation| operation.end(committed, told));
+        if others.is_empty() {
+            flush_by = flush_by.or_else(|| Some(Instant::now() + FLUSH_WITHIN));
+        } else {
+            flush_by = None;
+            let told = told.clone();
+            log.flush(move |flushed| {
+                others.into_iter().for_each(|operation| operation.end(flushed, &told));
+            });
         }
-        let flushed = committed.and_then(|()| log.flush(connection));
-        others.into_iter().for_each(|operation| operation.end(flushed, told));
         log.shorten(connection);
+    }
+}
+
+/// What is asked next, unless something has to be flushed before it comes.
+fn next(
+    inbox: &Receiver<Box<dyn Operation>>,
+    flush_by: Option<Instant>,
+) -> std::result::Result<Box<dyn Operation>, RecvTimeoutError> {
+    match flush_by {
+        Some(by) => inbox.recv_timeout(by.saturating_duration_since(Instant::now())),
+        None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
     }
 }
 

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::Receiver;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// A database with a table to write to, and where it lies.
@@ -20,6 +21,13 @@ fn table(folder: &TempDir) -> (Connection, PathBuf) {
     let connection = open_writer(&file).unwrap();
     connection.execute_batch("CREATE TABLE t (n INTEGER)").unwrap();
     (connection, file)
+}
+
+/// Writes to it, and flushes like this.
+fn writer(folder: &TempDir, flush: impl Flush + 'static) -> (Writer, PathBuf) {
+    let (connection, file) = table(folder);
+    let writer = Writer::start(connection, flush, open_writer(&file).unwrap()).unwrap();
+    (writer, file)
 }
 
 fn insert(n: i64) -> impl Fn(&mut dyn Transaction) -> Result<u64> + Send + 'static {
@@ -33,33 +41,74 @@ fn stored(file: &Path) -> Vec<i64> {
     all.query_map([], |row| row.get(0)).unwrap().map(|n| n.unwrap()).collect()
 }
 
-/// Takes as long as somebody keeps it waiting.
-struct Slow(Receiver<()>);
+/// Says when it begins, and takes as long as somebody keeps it waiting.
+struct Slow {
+    begins: tokio::sync::mpsc::UnboundedSender<()>,
+    ends: Receiver<()>,
+}
 
 impl Flush for Slow {
     fn flush(&mut self) -> io::Result<()> {
-        self.0.recv().map_err(io::Error::other)
+        self.begins.send(()).map_err(io::Error::other)?;
+        self.ends.recv().map_err(io::Error::other)
     }
 }
 
 #[tokio::test]
-async fn a_decision_waits_for_its_commit_and_a_write_for_the_disk() {
+async fn a_decision_waits_for_its_commit_and_a_write_for_a_flush_that_began_after_it() {
     let folder = tempfile::tempdir().unwrap();
-    let (connection, file) = table(&folder);
-    let (flush, slow) = std::sync::mpsc::channel();
-    let writer = Writer::start(connection, Slow(slow)).unwrap();
+    let (begins, mut begun) = tokio::sync::mpsc::unbounded_channel();
+    let (end, ends) = std::sync::mpsc::channel();
+    let (writer, file) = writer(&folder, Slow { begins, ends });
     let (_, durable) = writer.decide(insert(1)).await.unwrap();
     durable.wait().await.unwrap();
-    assert_eq!(stored(&file), [1], "committed, and the flush is not done");
+    assert_eq!(stored(&file), [1], "committed, and nothing is flushed");
     let mut write = std::pin::pin!(writer.write(Haste::Now, insert(2)));
     assert!((&mut write).now_or_never().is_none());
-    flush.send(()).unwrap();
-    while stored(&file) != [1, 2] {
+    begun.recv().await.unwrap();
+    // While the disk takes its time, whatever comes is decided and committed.
+    for n in 3..10 {
+        let (_, durable) = writer.decide(insert(n)).await.unwrap();
+        durable.wait().await.unwrap();
+    }
+    let mut later = std::pin::pin!(writer.write(Haste::Now, insert(10)));
+    assert!((&mut later).now_or_never().is_none());
+    while stored(&file).len() < 10 {
         tokio::task::yield_now().await;
     }
     assert!((&mut write).now_or_never().is_none(), "committed, and not on the disk");
-    flush.send(()).unwrap();
+    end.send(()).unwrap();
+    begun.recv().await.unwrap();
+    assert!((&mut later).now_or_never().is_none(), "the flush had begun before it was committed");
+    // Should what nobody waits for have needed one of its own.
+    (0..3).for_each(|_| end.send(()).unwrap());
     write.await.unwrap();
+    later.await.unwrap();
+}
+
+/// Waits until there were so many flushes.
+async fn reaches(count: &AtomicUsize, flushes: usize) {
+    let flushed = async {
+        while count.load(Relaxed) < flushes {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), flushed).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_is_flushed_in_a_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    let count = Arc::new(AtomicUsize::new(0));
+    let (writer, _) = writer(&folder, Failing { at: 0, count: count.clone() });
+    let (_, durable) = writer.decide(insert(1)).await.unwrap();
+    durable.wait().await.unwrap();
+    reaches(&count, 1).await;
+    // And what was committed last before the server stops.
+    let (_, durable) = writer.decide(insert(2)).await.unwrap();
+    durable.wait().await.unwrap();
+    drop(writer);
+    reaches(&count, 2).await;
 }
 
 /// Copies the files as they are when they are flushed: what a power failure would leave.
@@ -85,9 +134,8 @@ fn copy_with_log(file: &Path, to: &Path) -> io::Result<()> {
 #[tokio::test]
 async fn what_was_told_as_written_is_there_after_a_power_failure() {
     let folder = tempfile::tempdir().unwrap();
-    let (connection, file) = table(&folder);
-    let picture = folder.path().join("picture.db");
-    let writer = Writer::start(connection, Camera { file, picture: picture.clone() }).unwrap();
+    let (file, picture) = (folder.path().join("a.db"), folder.path().join("picture.db"));
+    let (writer, _) = writer(&folder, Camera { file, picture: picture.clone() });
     for n in 0..20 {
         let (_, durable) = writer.decide(insert(2 * n)).await.unwrap();
         durable.wait().await.unwrap();
@@ -120,9 +168,8 @@ impl Flush for Failing {
 #[tokio::test]
 async fn after_a_flush_that_failed_the_log_is_copied_and_not_flushed_again() {
     let folder = tempfile::tempdir().unwrap();
-    let (connection, file) = table(&folder);
     let count = Arc::new(AtomicUsize::new(0));
-    let writer = Writer::start(connection, Failing { at: 2, count: count.clone() }).unwrap();
+    let (writer, file) = writer(&folder, Failing { at: 2, count: count.clone() });
     writer.write(Haste::Now, insert(1)).await.unwrap();
     // Somebody who reads what was there before keeps the rest from being copied.
     let reader = open_reader(&file).unwrap();
@@ -153,9 +200,7 @@ async fn after_a_flush_that_failed_the_log_is_copied_and_not_flushed_again() {
 #[tokio::test]
 async fn a_log_does_not_grow_for_ever() {
     let folder = tempfile::tempdir().unwrap();
-    let (connection, file) = table(&folder);
-    let never = Failing { at: 0, count: Arc::default() };
-    let writer = Writer::start(connection, never).unwrap();
+    let (writer, file) = writer(&folder, Failing { at: 0, count: Arc::default() });
     for n in 0..3 * i64::from(MAX_PAGES) {
         writer.write(Haste::Now, insert(n)).await.unwrap();
     }

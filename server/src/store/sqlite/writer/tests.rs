@@ -14,7 +14,8 @@ fn writer(folder: &TempDir, name: &str, linger: Duration) -> Writer {
     let file = folder.path().join(name);
     let connection = open_writer(&file).unwrap();
     connection.execute_batch("CREATE TABLE t (n INTEGER, before INTEGER)").unwrap();
-    Writer::lingering(connection, Box::new(log::open(&file).unwrap()), linger).unwrap()
+    let log = Box::new(log::open(&file).unwrap());
+    Writer::lingering(connection, log, open_writer(&file).unwrap(), linger).unwrap()
 }
 
 #[tokio::test]
