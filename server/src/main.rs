@@ -40,7 +40,8 @@ struct Arguments {
     print_config: bool,
 }
 
-#[tokio::main]
+/// This thread is one of those that serve; `serve` starts the others.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -95,6 +96,5 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let stop = async move {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
     };
-    serve::serve(started.app, listener, stop).await;
-    Ok(())
+    Ok(serve::serve(started.app, listener, stop).await?)
 }

@@ -54,6 +54,7 @@ pub struct Server {
     pub public_url: String,
     pub trusted_proxies: Vec<Network>,
     pub drain_seconds: u64,
+    pub threads: usize,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -8,6 +8,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::time::MissedTickBehavior;
 
@@ -32,11 +33,16 @@ impl Default for Tasks {
 }
 
 impl Tasks {
-    /// Runs `work` beside everything else.
+    /// Runs `work` beside everything else, on the thread that asks for it.
     pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.spawn_on(&Handle::current(), work);
+    }
+
+    /// The same on the thread of another runtime.
+    pub fn spawn_on(&self, runtime: &Handle, work: impl Future<Output = ()> + Send + 'static) {
         let ticket = Ticket::new(self.running.clone());
         #[expect(clippy::disallowed_methods, reason = "this is the door that counts")]
-        tokio::spawn(async move {
+        runtime.spawn(async move {
             let _ticket = ticket;
             work.await;
         });

@@ -14,6 +14,9 @@ use figment::error::{Actual, Kind};
 use secrecy::{ExposeSecret as _, SecretString};
 use tracing_subscriber::EnvFilter;
 
+/// More than any machine has use for.
+const MAX_THREADS: usize = 1024;
+
 /// Every reason not to start, empty when there is none.
 pub(super) fn faults(settings: &Settings) -> Vec<String> {
     let mut faults = Vec::new();
@@ -136,6 +139,12 @@ fn server(settings: &Settings, faults: &mut Vec<String>) {
             )),
             Some(_) => {}
         }
+    }
+    if server.threads > MAX_THREADS {
+        faults.push(format!(
+            "server.threads = {} is more than {MAX_THREADS}: one for each processor is enough, which 0 means",
+            server.threads
+        ));
     }
     for network in &server.trusted_proxies {
         if network.0.prefix_len() == 0 {

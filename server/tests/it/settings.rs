@@ -20,6 +20,7 @@ fn unsafe_or_senseless_settings_are_refused_with_the_reason() {
         ("[server]\nlisten = \"0.0.0.0:80\"", "server.public_url is empty"),
         ("[server]\npublic_url = \"http://chat.example.com\"", "is not https"),
         ("[server]\npublic_url = \"chat.example.com\"", "is not an origin"),
+        ("[server]\nthreads = 2000", "one for each processor"),
         ("[server]\ntrusted_proxies = [\"0.0.0.0/0\"]", "every address"),
         ("[server]\ntrusted_proxies = [\"nginx\"]", "neither an address nor a network"),
         (

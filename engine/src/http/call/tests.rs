@@ -104,6 +104,28 @@ async fn says_who_it_is_and_keeps_its_connection_for_the_next_question() {
 }
 
 #[tokio::test]
+async fn each_runtime_has_connections_of_its_own() {
+    let (address, _) = server::<(), _>(|number, mut stream| async move {
+        #[expect(clippy::disallowed_methods, reason = "as the server itself")]
+        tokio::spawn(async move {
+            let number = format!("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n{number}");
+            while answer(&mut stream, &number).await.is_some() {}
+        });
+        None
+    })
+    .await;
+    let caller = Arc::new(straight(&format!("http://{address}")));
+    assert_eq!(ask(&caller).await.unwrap(), "200 1");
+    let there = caller.clone();
+    let elsewhere = tokio::task::spawn_blocking(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async { [ask(&there).await.unwrap(), ask(&there).await.unwrap()] })
+    });
+    assert_eq!(elsewhere.await.unwrap(), ["200 2", "200 2"]);
+    assert_eq!(ask(&caller).await.unwrap(), "200 1");
+}
+
+#[tokio::test]
 async fn a_connection_that_is_over_is_not_used_again() {
     for (with, read) in [
         // Closed by the other side, as it said or without a word.
