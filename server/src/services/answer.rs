@@ -43,7 +43,8 @@ struct State {
     /// task.
     writer: Option<Waker>,
     cancelled: bool,
-    followed: bool,
+    /// How often somebody on another server said that it is read along there.
+    follows: u64,
     /// Where it is written here: when its session was told of it last, in Unix milliseconds.
     held_at: Option<u64>,
 }
@@ -97,7 +98,7 @@ impl Answer {
                 readers_so_far: 0,
                 writer: None,
                 cancelled: false,
-                followed: false,
+                follows: 0,
                 held_at: None,
             }),
         }
@@ -184,14 +185,15 @@ impl Answer {
         self.state().text.clone()
     }
 
-    /// Somebody on another server reads along: the text has to be stored often.
+    /// Somebody on another server reads along, and says so now and then: the text has to be stored
+    /// often.
     pub fn follow(&self) {
-        self.ask(|state| state.followed = true);
+        self.ask(|state| state.follows += 1);
     }
 
     /// Resolves when the first reader on another server asks.
     pub async fn followed(&self) {
-        self.until(|state| state.followed).await;
+        self.until(|state| state.follows > 0).await;
     }
 
     /// Asks the writer to stop.
@@ -204,12 +206,29 @@ impl Answer {
         self.until(|state| state.cancelled).await;
     }
 
-    /// Resolves when nobody has been reading for as long as `grace`.
+    /// Whether anybody reads it here.
+    #[must_use]
+    pub fn is_read(&self) -> bool {
+        !self.state().readers.is_empty()
+    }
+
+    /// Resolves when nobody has been reading for as long as `grace`, here or on another server.
     pub async fn abandoned(&self, grace: Duration) {
+        self.unheard(grace, |state| state.follows).await;
+    }
+
+    /// The same of those who read it here.
+    pub async fn unread(&self, grace: Duration) {
+        self.unheard(grace, |_| 0).await;
+    }
+
+    /// Resolves when there has been no reader here for as long as `grace`, and no change of `sign`.
+    async fn unheard(&self, grace: Duration, sign: impl Fn(&State) -> u64) {
         loop {
             self.until(|state| state.readers.is_empty()).await;
-            let back = self.until(|state| !state.readers.is_empty());
-            if tokio::time::timeout(grace, back).await.is_err() {
+            let last = sign(&self.state());
+            let heard = self.until(|state| !state.readers.is_empty() || sign(state) != last);
+            if tokio::time::timeout(grace, heard).await.is_err() {
                 return;
             }
         }

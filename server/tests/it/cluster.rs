@@ -6,7 +6,7 @@ mod ends;
 use crate::crash::{prepare, start};
 use crate::support::model::{Script, words};
 use crate::support::visitor::{Chat, Visitor};
-use crate::support::{SHOP, balancer, database, eventually};
+use crate::support::{SHOP, balancer, config, database, eventually};
 use banter_shared::message::MessageStatus;
 use banter_shared::session::{EndReason, SessionStatus};
 use banter_shared::stream::StreamEvent;
@@ -50,6 +50,48 @@ async fn any_server_serves_any_session_and_a_stream_goes_on_elsewhere() {
     assert_eq!(stream.fails().await.1.code, "session_ended");
     eventually("the call is cancelled", || model.open() == 0).await;
     assert_eq!(chat.history().await.session.end_reason, Some(EndReason::VisitorEnded));
+    one.kill().await.unwrap();
+    two.kill().await.unwrap();
+}
+
+/// As when a balancer sends a visitor who lost the connection to the other server: who writes has no
+/// reader of its own any more, and must not take that for being left.
+#[tokio::test]
+async fn who_reads_along_elsewhere_keeps_the_writer_writing() {
+    if !database::is_shared() {
+        return;
+    }
+    let (model, folder) = prepare().await;
+    let settings = config(model.address);
+    assert!(settings.contains("abandon_seconds = 1"));
+    let patient = settings.replace("abandon_seconds = 1", "abandon_seconds = 2");
+    std::fs::write(folder.path().join("banter.toml"), patient).unwrap();
+    let (mut one, first) = start(folder.path(), 0).await;
+    let (mut two, second) = start(folder.path(), 0).await;
+    let (here, there) = (Visitor::on(SHOP, first), Visitor::on(SHOP, second));
+    let chat = here.open().await;
+    let elsewhere = there.at(&chat);
+    model.will(Script::Hold(words("One two three four.")));
+    let mut stream = chat.say("q1", "Count").await;
+    model.release(1);
+    stream.read_until("One ").await;
+    let mut along = elsewhere.resume("q1", "Count", &stream.last_id).await;
+    model.release(1);
+    along.read_until("two ").await;
+    drop(stream);
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    model.release(2);
+    let (rest, end) = along.finish().await;
+    assert!(matches!(end, StreamEvent::Done(_)), "{end:?}");
+    assert_eq!(rest, "three four.");
+    assert_eq!(model.calls(), 1);
+    // And when that reader leaves as well, the call is cancelled.
+    model.will(Script::Hold(words("Never said.")));
+    let stream = chat.say("q2", "And?").await;
+    eventually("the model is asked", || model.open() == 1).await;
+    let along = elsewhere.resume("q2", "And?", "").await;
+    drop((stream, along));
+    eventually("the call is cancelled", || model.open() == 0).await;
     one.kill().await.unwrap();
     two.kill().await.unwrap();
 }

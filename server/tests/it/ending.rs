@@ -71,6 +71,23 @@ async fn whoever_reads_a_dead_servers_answer_along_is_told_that_the_store_fails(
 }
 
 #[tokio::test]
+async fn a_dead_servers_answer_is_not_asked_for_anew_when_nobody_reads_it_any_more() {
+    let server = Server::start().await;
+    let visitor = server.visitor();
+    let chat = visitor.open().await;
+    ghost(&server, &chat).await;
+    let mut stream = chat.say("q1", "Hi").await;
+    stream.read_until("Half an ").await;
+    drop(stream);
+    server.quiet().await;
+    server.sql("DELETE FROM nodes WHERE id = 'ghost'");
+    assert_eq!(server.model.calls(), 1);
+    // Whoever comes back has it written anew.
+    assert_eq!(chat.say("q1", "Hi").await.text().await, "Hello from the model.");
+    assert_eq!(server.model.calls(), 2);
+}
+
+#[tokio::test]
 async fn an_answer_takes_all_the_time_it_needs_and_silence_counts_from_its_end() {
     let server = Server::start_with("[widgets.test]\ninactivity_minutes = 1").await;
     let visitor = server.visitor();

@@ -8,6 +8,7 @@ use banter_shared::ids::SessionId;
 use banter_shared::message::{Message, MessageStatus};
 use std::time::Duration;
 use tokio::sync::broadcast;
+use tokio::time::Instant;
 
 /// How often to look although nobody said that there is more: finds a writer that died.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -15,6 +16,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// How long the writer may take to store what its own readers have seen, before a reader here is
 /// sent back to what is stored.
 const CATCH_UP: Duration = Duration::from_millis(300);
+
+/// How often a writer is told that it is read along, in the time after which it would stop: one that
+/// is lost does not matter.
+const TELLS: u32 = 4;
 
 /// What became of an answer that was read along.
 pub(super) enum Followed {
@@ -35,9 +40,12 @@ impl Converse {
         request_id: &str,
     ) -> Followed {
         let mut notices = self.store.notices();
-        // Only a hint that makes the writer store what it has, and more often from now on: without it
-        // there is less to see.
+        // Makes the writer store what it has, and more often from now on: without it there is less to
+        // see. Said again and again, it keeps the writer writing, who may have no reader of its own.
         let _ = self.store.notify(Notice::Follow(session.clone())).await;
+        let mut told_at = Instant::now();
+        // One for all of it: whoever left is not waited for anew with each word.
+        let mut unread = std::pin::pin!(answer.unread(self.abandon_after));
         let _ = tokio::time::timeout(CATCH_UP, wrote(&mut notices, session)).await;
         let id = stored.id.clone();
         let mut attempt = 0;
@@ -65,9 +73,13 @@ impl Converse {
                 answer.end(how_it_ended(&stored, is_over, request_id));
                 return Followed::Over;
             }
+            if told_at.elapsed() >= self.abandon_after / TELLS && answer.is_read() {
+                let _ = self.store.notify(Notice::Follow(session.clone())).await;
+                told_at = Instant::now();
+            }
             let is_cancelled = tokio::select! {
                 () = answer.cancelled() => true,
-                () = answer.abandoned(self.abandon_after) => return Followed::Over,
+                () = unread.as_mut() => return Followed::Over,
                 () = wrote(&mut notices, session) => false,
                 () = tokio::time::sleep(LOOK_EVERY) => false,
             };
