@@ -72,11 +72,12 @@ impl Provider for EngineProvider {
     }
 
     async fn close(&self, _: &Assistant, _: &str) -> Result<(), ModelError> {
-        Ok(())
+        // A session that has a provider's is not the engine's, whatever assistant its widget has today.
+        Err(ModelError::UnknownModel)
     }
 
     async fn look_up(&self, _: &Assistant, _: &str) -> Result<Option<ProviderSession>, ModelError> {
-        Ok(None)
+        Err(ModelError::UnknownModel)
     }
 }
 

@@ -3,7 +3,9 @@
 
 use crate::support::eventually;
 use crate::support::vapi::VapiServer;
+use banter_shared::error::ErrorBody;
 use banter_shared::message::MessageStatus;
+use banter_shared::session::EndReason;
 use serde_json::json;
 use std::time::{Duration, Instant};
 use vapi_double::{ASSISTANT, Act, Quirk, Script, words};
@@ -218,4 +220,39 @@ async fn streams_may_look_different() {
     }
     server.double.will(Script::of(Act::Say(vec![text.into()])).with(Quirk::Output));
     assert_eq!(visitor.open().await.say("q1", "Hi").await.text().await, text);
+}
+
+/// The assistant of a widget is another provider's since the last start.
+#[tokio::test]
+async fn a_session_stays_with_the_provider_it_began_with() {
+    for (before, after) in [("remote", "test"), ("test", "remote")] {
+        let widget = format!("[widgets.test]\nassistant = \"{before}\"");
+        let VapiServer { server, double } = VapiServer::start_with(&widget).await;
+        let visitor = server.visitor();
+        let chat = visitor.open().await;
+        let answered = chat.say("q1", "Hello").await.text().await;
+        let server = server
+            .again_with(|settings| {
+                settings.widgets.get_mut("test").unwrap().assistant = after.into();
+            })
+            .await;
+        let visitor = server.visitor();
+        let chat = visitor.at(&chat);
+        // What was answered can be read again; nothing more is asked.
+        assert_eq!(chat.say("q1", "Hello").await.text().await, answered);
+        let asked = double.bodies("POST", "/chat").len();
+        let refused = chat.message(&json!({"id": "q2", "text": "And now?"})).send().await.unwrap();
+        assert_eq!(refused.status(), 409);
+        let error: ErrorBody = refused.json().await.unwrap();
+        assert_eq!(error.code, "session_ended");
+        assert_eq!(chat.history().await.session.end_reason, Some(EndReason::OwnerEnded));
+        assert_eq!(double.bodies("POST", "/chat").len(), asked);
+        // Nobody told Vapi, and the log does not say that somebody did.
+        server.app.lifecycle.tell().await.unwrap();
+        assert!(double.seen().iter().all(|seen| seen.method != "PATCH"));
+        assert_eq!(server.count("session_events WHERE kind = 'closed'"), 0);
+        // Whoever begins anew is answered by the new one.
+        let chat = visitor.open().await;
+        assert_ne!(chat.say("q1", "Hello").await.text().await, answered);
+    }
 }

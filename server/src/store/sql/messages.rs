@@ -5,7 +5,7 @@
 
 use super::super::{AnswerOrder, Appended, Durable, Question, Result, StoreError};
 use super::assistants::Assistants;
-use super::lifecycle::{Counted, happen_and_count};
+use super::lifecycle::{Counted, happen, happen_and_count};
 use super::nodes::is_alive;
 use super::rows::{SESSION_WIDTH, find_message, from_name, lock_session_and, session};
 use super::sessions::{ASSISTANT, earlier};
@@ -16,6 +16,7 @@ use crate::domain::session::{Happening, SessionRecord};
 use banter_engine::turn::Turn;
 use banter_shared::ids::MessageId;
 use banter_shared::message::{MessageStatus, Role, answer_id};
+use banter_shared::session::EndReason;
 use serde_json::json;
 use std::sync::{Arc, LazyLock};
 
@@ -56,7 +57,7 @@ pub(super) fn append(
         return Ok(Appended::NoSession);
     };
     let is_over = asked.session.end_at(question.now).is_some();
-    let (attempt, asked_at) = if asked.said.has_question {
+    let (attempt, asked_at, assistant) = if asked.said.has_question {
         let stored = find_message(tx, &question.session, &question.id)?;
         // Whoever guesses an id of ours, e.g. the first message's, has found no question.
         let Some(((stored, _), (answer, writer))) =
@@ -85,6 +86,9 @@ pub(super) fn append(
         if is_over {
             return Ok(Appended::Ended);
         }
+        let Some(assistant) = answering(tx, &mut asked, assistants, question.now)? else {
+            return Ok(Appended::Ended);
+        };
         spoke(tx, &mut asked.session, 0, question.now)?;
         tx.execute(
             "UPDATE messages SET text = '', status = 'streaming', sources = '[]', error = NULL,
@@ -92,7 +96,7 @@ pub(super) fn append(
              WHERE session_id = $1 AND id = $2",
             args![question.session.as_str(), answer_id.as_str(), node],
         )?;
-        (answer.attempt + 1, asked_at)
+        (answer.attempt + 1, asked_at, assistant)
     } else {
         if is_over {
             return Ok(Appended::Ended);
@@ -100,11 +104,13 @@ pub(super) fn append(
         if let Some(refusal) = refuse_new(tx, &asked, question)? {
             return Ok(refusal);
         }
+        let Some(assistant) = answering(tx, &mut asked, assistants, question.now)? else {
+            return Ok(Appended::Ended);
+        };
         spoke(tx, &mut asked.session, 1, question.now)?;
         insert_pair(tx, &mut asked, question, &answer_id, node)?;
-        (1, question.now)
+        (1, question.now, assistant)
     };
-    let assistant = assistants.read(asked.assistant.as_deref().unwrap_or_default())?;
     let order = order(tx, asked, assistant, answer_id, attempt, asked_at)?;
     Ok(Appended::Write(Box::new(order), Durable::default()))
 }
@@ -165,6 +171,22 @@ impl Said {
         self.turns.sort_unstable_by_key(|(position, _)| *position);
         self.turns.into_iter().map(|(_, turn)| turn)
     }
+}
+
+/// Who answers. Nobody where the widget has another provider's assistant by now, who knows nothing of
+/// what was said: the session ends then.
+fn answering(
+    tx: &mut dyn Transaction,
+    asked: &mut Asked,
+    assistants: &Assistants,
+    now: u64,
+) -> Result<Option<Arc<Assistant>>> {
+    let assistant = assistants.read(asked.assistant.as_deref().unwrap_or_default())?;
+    if assistant.provider() == asked.session.provider {
+        return Ok(Some(assistant));
+    }
+    happen(tx, &mut asked.session, Happening::End(EndReason::OwnerEnded), now)?;
+    Ok(None)
 }
 
 fn spoke(
