@@ -56,33 +56,51 @@ impl Retention {
         repeat(TICK, "what is kept no longer could not be deleted", || self.run()).await;
     }
 
-    /// One round of [`Retention::keep`]. Returns how many logs it deleted.
+    /// One round of [`Retention::keep`]. Returns how many logs it deleted. What cannot be deleted, round
+    /// after round, keeps nothing else from going.
     ///
     /// # Errors
-    /// The store's failure; what was deleted until then stays deleted.
+    /// The store's first failure; whatever else could be deleted is.
     pub async fn run(&self) -> Result<usize> {
         let now = self.clock.now_ms();
-        let mut deleted = 0;
+        let (mut deleted, mut outcome) = (0, Ok(()));
         for expired in self.expired(now) {
-            loop {
-                // Another server may have deleted what this one found.
-                let (found, some) = self.store.delete_expired_logs(&expired, BATCH).await?;
-                deleted += some;
-                if found < BATCH as usize {
-                    break;
-                }
-            }
+            outcome = outcome.and(self.delete_logs(&expired, &mut deleted).await);
         }
         if deleted > 0 {
             tracing::info!(deleted, "logs were kept for as long as the settings say");
         }
-        if let Some(before) = self.unclaimed_before(now) {
-            while self.store.prune_unclaimed_events(before, BATCH).await? == BATCH as usize {}
+        let files_before = now.saturating_sub(self.exports_ms());
+        outcome
+            .and(self.forget_unclaimed(now).await)
+            .and(delete_exports(self.store.as_ref(), files_before).await)
+            .and(self.forget_keys(now.saturating_sub(KEY_MS)).await)
+            .map(|()| deleted)
+    }
+
+    /// Deletes these logs, and adds how many that were to `deleted`.
+    async fn delete_logs(&self, expired: &Expired, deleted: &mut usize) -> Result<()> {
+        loop {
+            // Another server may have deleted what this one found.
+            let (found, some) = self.store.delete_expired_logs(expired, BATCH).await?;
+            *deleted += some;
+            if found < BATCH as usize {
+                return Ok(());
+            }
         }
-        delete_exports(self.store.as_ref(), now.saturating_sub(self.exports_ms())).await?;
-        let revoked_before = now.saturating_sub(KEY_MS);
-        while self.store.prune_keys(revoked_before, BATCH).await? == u64::from(BATCH) {}
-        Ok(deleted)
+    }
+
+    /// Forgets what providers told us of no log of ours.
+    async fn forget_unclaimed(&self, now: u64) -> Result<()> {
+        let Some(before) = self.unclaimed_before(now) else { return Ok(()) };
+        while self.store.prune_unclaimed_events(before, BATCH).await? == BATCH as usize {}
+        Ok(())
+    }
+
+    /// Forgets keys that were revoked before that instant, in Unix milliseconds.
+    async fn forget_keys(&self, before: u64) -> Result<()> {
+        while self.store.prune_keys(before, BATCH).await? == u64::from(BATCH) {}
+        Ok(())
     }
 
     /// How long a finished export can be fetched, in milliseconds: a week, and no longer than any log

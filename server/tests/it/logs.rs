@@ -297,3 +297,34 @@ async fn without_a_rule_logs_are_kept() {
     assert_eq!(server.app.retention.run().await.unwrap(), 0);
     assert_eq!(server.first_owner().ids("").await, ["ancient"]);
 }
+
+#[tokio::test]
+async fn what_cannot_be_deleted_keeps_nothing_else() {
+    let server = Server::start_with(&format!("{ACCOUNTS}\n[retention]\ndays = 30")).await;
+    server.app.tasks.stop();
+    let created_at = T0 - 40 * 24 * 3600 * 1000;
+    // A campaign's own rule comes first.
+    server.seed(&[
+        Seed { created_at, campaign: Some("autumn"), ..Seed::new("stuck") },
+        Seed { created_at, ..Seed::new("old") },
+    ]);
+    server.sql(
+        "CREATE TABLE keeps (session_id TEXT REFERENCES sessions (id));
+         INSERT INTO keeps VALUES ('stuck');
+         INSERT INTO provider_events (organization_id, digest, provider, kind, received_at, body,
+             outcome)
+         VALUES ('default', 'd', 'vapi', 'hang', 1, '{}', 'ignored');
+         INSERT INTO exports (id, organization_id, request, state, file_name, created_at,
+             finished_at)
+         VALUES ('e', 'default', '{\"format\":\"csv\"}', 'done', 'a.csv', 1, 1);
+         INSERT INTO api_keys (digest, organization_id, created_at, id, revoked_at)
+         VALUES ('k', 'default', 1, 'key_k', 1);",
+    );
+    assert!(server.app.retention.run().await.is_err());
+    assert_eq!(server.first_owner().ids("").await, ["stuck"]);
+    for gone in ["provider_events", "exports", "api_keys WHERE revoked_at IS NOT NULL"] {
+        assert_eq!(server.count(gone), 0, "{gone}");
+    }
+    server.sql("DROP TABLE keeps");
+    assert_eq!(server.app.retention.run().await.unwrap(), 1);
+}
