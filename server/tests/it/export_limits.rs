@@ -112,6 +112,21 @@ async fn one_account_s_jobs_and_slow_readers_take_nobody_elses_turn() {
 }
 
 #[tokio::test]
+async fn twenty_wait_however_many_are_asked_for_at_once() {
+    let server = Server::start_with("[data]\nconnections = 20").await;
+    // Nobody makes any.
+    server.app.tasks.stop();
+    let owner = server.first_owner();
+    let asked = (0..60).map(|_| owner.post("/exports", json!({"format": "csv"})));
+    let answers = futures_util::future::join_all(asked).await;
+    let accepted = answers.iter().filter(|(status, _)| *status == StatusCode::ACCEPTED).count();
+    assert_eq!((accepted, server.count("exports")), (20, 20));
+    for (status, error) in answers.iter().filter(|(status, _)| *status != StatusCode::ACCEPTED) {
+        assert_eq!((status.as_u16(), &error["code"]), (429, &json!("rate_limited")), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn large_messages_are_read_a_few_at_a_time_and_none_is_lost() {
     let server = Server::start().await;
     let owner = server.first_owner();

@@ -288,3 +288,15 @@ async fn whoever_makes_and_revokes_keys_all_day_fills_nothing() {
     assert_eq!(owner.delete(&format!("/keys/{id}")).await.0, StatusCode::NO_CONTENT);
     assert_eq!(owner.get("/logs").await.0, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn a_thousand_keys_are_all_however_many_are_made_at_once() {
+    let server = Server::start_with("[data]\nconnections = 20").await;
+    let owner = server.first_owner();
+    put_keys(&server, "a", 989, "NULL");
+    let wanted = json!({"name": "test", "scopes": ["logs:read"]});
+    let made = (0..60).map(|_| owner.post("/keys", wanted.clone()));
+    let answers = futures_util::future::join_all(made).await;
+    let made = answers.iter().filter(|(status, _)| *status == StatusCode::CREATED).count();
+    assert_eq!((made, server.count("api_keys")), (10, 1_000));
+}

@@ -2,7 +2,7 @@
 
 use super::super::exports::{ClaimedExport, ExportRepository, Lease, NewExport};
 use super::super::{Notice, Result};
-use super::rows::{from_json, to_json};
+use super::rows::{from_json, lock_organization, to_json};
 use super::{Row, SqlStore, Transaction, args};
 use crate::domain::owner::Tenant;
 use async_trait::async_trait;
@@ -201,6 +201,7 @@ impl ExportRepository for SqlStore {
 
 fn create(tx: &mut dyn Transaction, new: &NewExport) -> Result<Option<Export>> {
     let organization = &new.tenant.organization;
+    lock_organization(tx, organization)?;
     let open = tx.first(
         "SELECT count(*) FROM exports
          WHERE organization_id = $1 AND coalesce(account_id, '') = $2

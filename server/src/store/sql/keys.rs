@@ -2,7 +2,7 @@
 
 use super::super::Result;
 use super::super::keys::{KeyRepository, KeyStored, NewKey};
-use super::rows::{from_json, to_json};
+use super::rows::{from_json, lock_organization, to_json};
 use super::{Row, SqlStore, Transaction, args};
 use crate::domain::owner::{Owner, Scopes, Tenant};
 use async_trait::async_trait;
@@ -112,6 +112,7 @@ impl KeyRepository for SqlStore {
 
 fn create(tx: &mut dyn Transaction, new: &NewKey) -> Result<KeyStored> {
     let organization = &new.tenant.organization;
+    lock_organization(tx, organization)?;
     if let Some(account) = &new.tenant.account {
         let sql = "SELECT permissions FROM accounts WHERE id = $1 AND organization_id = $2";
         let row = tx.first(sql, args![account, organization])?;

@@ -181,6 +181,13 @@ pub(super) fn lock_session_and(columns: &str) -> String {
     format!("SELECT {SESSION_COLUMNS}{columns} FROM sessions WHERE id = $1 FOR UPDATE")
 }
 
+/// Lets one transaction at a time count what an organization has and add to it: two cannot both make
+/// the last one. Whoever only names the organization, as every message does, is not kept waiting.
+pub(super) fn lock_organization(tx: &mut dyn Transaction, id: &str) -> Result<()> {
+    let sql = "SELECT id FROM organizations WHERE id = $1 FOR NO KEY UPDATE";
+    tx.first(sql, args![id]).map(drop)
+}
+
 /// A value as a JSON column holds it.
 pub(super) fn to_json(value: &impl Serialize) -> Result<String> {
     serde_json::to_string(value)

@@ -3,7 +3,7 @@
 use super::super::Result;
 use super::super::logs::Pace;
 use super::super::webhooks::{Endpoint, EndpointChange, StoredSecrets, WebhookRepository};
-use super::rows::{from_json, to_json};
+use super::rows::{from_json, lock_organization, to_json};
 use super::{Row, SqlStore, Transaction, args, deliveries};
 use async_trait::async_trait;
 use banter_shared::owner::webhook::{Delivery, DisabledReason};
@@ -164,11 +164,7 @@ impl WebhookRepository for SqlStore {
 }
 
 fn create(tx: &mut dyn Transaction, endpoint: &Endpoint, limit: u64) -> Result<bool> {
-    // One at a time, so that two cannot both be the last.
-    tx.query(
-        "SELECT id FROM organizations WHERE id = $1 FOR UPDATE",
-        args![&endpoint.organization],
-    )?;
+    lock_organization(tx, &endpoint.organization)?;
     let count = tx.first(
         "SELECT count(*) FROM webhook_endpoints WHERE organization_id = $1",
         args![&endpoint.organization],

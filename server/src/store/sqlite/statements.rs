@@ -54,7 +54,9 @@ impl<'c> Statements<'c> {
 /// A statement as SQLite says it. `$1` is the first *named* parameter to it, whichever comes first;
 /// `?1` is number one. It has one writer, who has locked everything.
 fn in_its_words(sql: &str) -> String {
-    sql.replace('$', "?").replace(" FOR UPDATE SKIP LOCKED", "").replace(" FOR UPDATE", "")
+    [" FOR UPDATE SKIP LOCKED", " FOR NO KEY UPDATE", " FOR UPDATE"]
+        .iter()
+        .fold(sql.replace('$', "?"), |sql, lock| sql.replace(lock, ""))
 }
 
 impl ToSql for Value<'_> {
@@ -78,6 +80,7 @@ mod tests {
         for (sql, own) in [
             ("SELECT a FROM t WHERE b = $2 AND c = $1", "SELECT a FROM t WHERE b = ?2 AND c = ?1"),
             ("SELECT a FROM t FOR UPDATE", "SELECT a FROM t"),
+            ("SELECT a FROM t FOR NO KEY UPDATE", "SELECT a FROM t"),
             (
                 "DELETE FROM t WHERE a IN (SELECT a FROM t LIMIT $1 FOR UPDATE SKIP LOCKED)",
                 "DELETE FROM t WHERE a IN (SELECT a FROM t LIMIT ?1)",
