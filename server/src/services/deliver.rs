@@ -30,7 +30,8 @@ const LEASE: u64 = 20_000;
 /// How often the outbox is looked into though nobody said that there is something in it: retries
 /// fall due, and another server's notice may be lost.
 const LOOK: Duration = Duration::from_secs(1);
-/// How often what is over is forgotten, and how much at a time.
+/// How often what is over is forgotten, and what waits in vain given up; and how much is forgotten at a
+/// time.
 const PRUNE: Duration = Duration::from_secs(600);
 const PRUNE_ROWS: u32 = 1000;
 
@@ -191,19 +192,21 @@ impl Deliver {
         u64::from_le_bytes(bytes)
     }
 
-    /// Forgets what is over. Says whether that was all.
+    /// Forgets some of what is over, and gives up some of what waits for endpoints that are disabled.
+    /// Says whether that was all.
     async fn prune(&self) -> bool {
-        let before = self.clock.now_ms().saturating_sub(self.keep);
-        match self.store.prune_deliveries(before, PRUNE_ROWS).await {
-            Ok(count) => count < u64::from(PRUNE_ROWS),
-            Err(error) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "old deliveries are still kept"
-                );
-                true
-            }
-        }
+        let now = self.clock.now_ms();
+        let before = now.saturating_sub(self.keep);
+        let forgotten = self.store.prune_deliveries(before, PRUNE_ROWS).await;
+        let given_up = self.store.give_up_disabled(now).await;
+        let all = forgotten.map(|count| count < u64::from(PRUNE_ROWS));
+        all.and_then(|all| given_up.map(|too| all && too)).unwrap_or_else(|error| {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "old deliveries are still kept, or wait for endpoints that are disabled"
+            );
+            true
+        })
     }
 }
 

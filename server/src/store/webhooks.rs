@@ -192,4 +192,8 @@ pub trait OutboxRepository: Send + Sync {
     /// Forgets up to `limit` deliveries that were written before `before` and are over. Returns how
     /// many.
     async fn prune_deliveries(&self, before: u64, limit: u32) -> Result<u64>;
+    /// Gives up, at `now`, a part of what still waits for endpoints that are disabled: whoever disabled one
+    /// may have died before all of it was given up, and what was put there by somebody who had just read
+    /// the endpoint as enabled came later. Says whether that was all.
+    async fn give_up_disabled(&self, now: u64) -> Result<bool>;
 }

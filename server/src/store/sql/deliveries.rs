@@ -78,6 +78,22 @@ impl OutboxRepository for SqlStore {
         })
         .await
     }
+
+    async fn give_up_disabled(&self, now: u64) -> Result<bool> {
+        // Found beside everything else: most of the time there is nothing.
+        let waiting = self.read(waits_in_vain).await?;
+        let Some(endpoint) = waiting else { return Ok(true) };
+        let given_up = self.write(move |tx| give_up_some(tx, &endpoint, now)).await?;
+        Ok(given_up == 0)
+    }
+}
+
+/// An endpoint that is disabled and for which something waits.
+fn waits_in_vain(tx: &mut dyn Transaction) -> Result<Option<String>> {
+    let sql = "SELECT id FROM webhook_endpoints WHERE disabled_at IS NOT NULL AND EXISTS
+             (SELECT 1 FROM outbox WHERE endpoint_id = webhook_endpoints.id AND next_at IS NOT NULL)
+         ORDER BY disabled_at LIMIT 1";
+    tx.first(sql, args![])?.map(|row| row.text(0)).transpose()
 }
 
 /// Endpoints for which something is due, the longest waiting first.
@@ -213,22 +229,24 @@ pub(super) fn disable(
 pub(super) async fn give_up(store: &SqlStore, endpoint: &str, now: u64) -> Result<()> {
     loop {
         let endpoint = endpoint.to_owned();
-        let some = store.write(move |tx| {
-            tx.execute(
-                "UPDATE outbox SET next_at = NULL, locked_until = NULL, failed_at = $2,
-                        last_error = coalesce(last_error, 'the endpoint was disabled')
-                 WHERE next_at IS NOT NULL AND id IN (
-                    SELECT outbox.id FROM outbox
-                    JOIN webhook_endpoints ON webhook_endpoints.id = outbox.endpoint_id
-                    WHERE endpoint_id = $1 AND next_at IS NOT NULL AND disabled_at IS NOT NULL
-                    LIMIT $3)",
-                args![&endpoint, now, GIVEN_UP_AT_ONCE],
-            )
-        });
-        if some.await? == 0 {
+        if store.write(move |tx| give_up_some(tx, &endpoint, now)).await? == 0 {
             return Ok(());
         }
     }
+}
+
+/// One part of it; says how much that was.
+fn give_up_some(tx: &mut dyn Transaction, endpoint: &str, now: u64) -> Result<u64> {
+    tx.execute(
+        "UPDATE outbox SET next_at = NULL, locked_until = NULL, failed_at = $2,
+                last_error = coalesce(last_error, 'the endpoint was disabled')
+         WHERE next_at IS NOT NULL AND id IN (
+            SELECT outbox.id FROM outbox
+            JOIN webhook_endpoints ON webhook_endpoints.id = outbox.endpoint_id
+            WHERE endpoint_id = $1 AND next_at IS NOT NULL AND disabled_at IS NOT NULL
+            LIMIT $3)",
+        args![endpoint, now, GIVEN_UP_AT_ONCE],
+    )
 }
 
 /// Deletes up to `limit` deliveries of an endpoint that is out of service; says how many. What

@@ -143,3 +143,37 @@ async fn days_of_what_waits_are_given_up_when_the_endpoint_is_disabled() {
     eventually("it is gone", || of("next_at IS NOT NULL") == 0).await;
     assert_eq!(of("failed_at IS NOT NULL"), 901);
 }
+
+/// Left by a server that died while it gave up, by a transaction that had read the endpoint as enabled,
+/// by a replay that had.
+#[tokio::test]
+async fn what_waits_for_a_disabled_endpoint_all_the_same_is_given_up() {
+    let server = Server::start_with(LOCAL).await;
+    let receiver = Receiver::start().await;
+    let (path, _) = Owner(&server).create(&receiver.url("/a"), &["session.ended"]).await;
+    let (other, _) = Owner(&server).create(&receiver.url("/b"), &["session.ended"]).await;
+    let change = json!({ "enabled": false });
+    assert_eq!(Owner(&server).update(&path, &change).await.status(), 200);
+    for (path, count) in [(&path, 450), (&other, 1)] {
+        let endpoint = &path[1..];
+        server.sql(&format!(
+            "INSERT INTO outbox (id, organization_id, endpoint_id, event, payload, created_at,
+                 next_at)
+             WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})
+             SELECT '{endpoint}' || i, 'default', '{endpoint}', 'ping', '{{}}', {now},
+                 1799000000000
+             FROM n;",
+            now = server.clock.now_ms()
+        ));
+    }
+    // What happens every ten minutes happens at the start as well.
+    let server = server.again().await;
+    let of = |condition: &str| server.count(&format!("outbox WHERE {condition}"));
+    eventually("it is given up", || of("failed_at IS NOT NULL") == 450).await;
+    assert_eq!(of("next_at IS NOT NULL"), 1, "another endpoint's");
+    assert_eq!(Owner(&server).update(&path, &json!({ "enabled": true })).await.status(), 200);
+    advance(&server, 5_000_000_000).await;
+    eventually("the other's is sent", || receiver.count() > 0).await;
+    a_while().await;
+    assert!(receiver.got().iter().all(|got| got.path == "/b"), "nothing of it is sent");
+}
