@@ -138,3 +138,16 @@ async fn an_export_that_cannot_be_found_in_time_fails_once() {
     assert_eq!(export["state"], "failed", "{export}");
     assert!(export["error"].to_string().contains("too long to be found"), "{export}");
 }
+
+#[tokio::test]
+async fn an_export_that_cannot_be_counted_in_time_is_made_without_its_total() {
+    let server = endless(100).await;
+    let owner = server.first_owner();
+    let id = job(&owner).await;
+    crate::support::eventually("it is begun", || locked_until(&server, &id) > 0).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    // Whoever counts goes on with what there was when that began; whoever reads comes later.
+    heal(&server);
+    let export = owner.finished(&id).await;
+    assert_eq!((&export["state"], &export["done"]), (&json!("done"), &json!(2)), "{export}");
+}

@@ -161,7 +161,8 @@ pub struct Export {
     pub request: CreateExport,
     /// How far it has come.
     pub state: ExportState,
-    /// How many logs it will hold, as counted when it began.
+    /// How many logs it will hold, as counted when it began; as many as are written if counting took too
+    /// long.
     pub total: u64,
     /// How many of them are written.
     pub done: u64,
