@@ -75,8 +75,8 @@ pub trait ExportRepository: Send + Sync {
     /// Ids of up to `limit` exports that were finished before that instant (Unix milliseconds).
     async fn expired_exports(&self, before: u64, limit: u32) -> Result<Vec<(Tenant, String)>>;
 
-    /// Claims an export that nobody works on, from its beginning. What somebody left of its file has to
-    /// be cleared.
+    /// Claims an export that nobody works on, from its beginning: tenants take turns, and what one of them
+    /// asked for first is its first. What somebody left of its file has to be cleared.
     async fn claim_export(
         &self,
         holder: &str,

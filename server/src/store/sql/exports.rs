@@ -15,6 +15,17 @@ const EXPORT_COLUMNS: &str =
 /// Whether an export is the tenant's: `$1` is its id, `$2` the organization, `$3` the account or ''.
 const OWN: &str = "id = $1 AND organization_id = $2 AND ($3 = '' OR account_id = $3)";
 
+/// Whether nobody makes an export at `$1` that is to be made.
+const WAITS: &str = "(state = 'queued' OR (state = 'running' AND locked_until < $1))";
+
+/// Remembers with what a tenant (`$1`, and `$2` its account or '') has queued that it had its turn at
+/// `$3`: what was made may be deleted at once, and must not buy the next turn. Who is claiming another
+/// of them does the same.
+const HAD_ITS_TURN: &str = "UPDATE exports SET locked_until = $3 WHERE id IN
+     (SELECT id FROM exports
+      WHERE organization_id = $1 AND coalesce(account_id, '') = $2 AND state = 'queued'
+      FOR UPDATE SKIP LOCKED)";
+
 #[async_trait]
 impl ExportRepository for SqlStore {
     async fn create_export(&self, export: NewExport) -> Result<Option<Export>> {
@@ -116,21 +127,25 @@ impl ExportRepository for SqlStore {
         until: u64,
     ) -> Result<Option<ClaimedExport>> {
         let holder = holder.to_owned();
+        // Looked for beside everything else: most of the time there is nothing.
+        let sql = format!("SELECT 1 FROM exports WHERE {WAITS} LIMIT 1");
+        if self.read(move |tx| tx.first(&sql, args![now])).await?.is_none() {
+            return Ok(None);
+        }
         self.write(move |tx| {
-            let sql = "SELECT organization_id, account_id, id, request, created_at FROM exports
-                 WHERE state = 'queued' OR (state = 'running' AND locked_until < $1)
-                 ORDER BY created_at, id LIMIT 1 FOR UPDATE SKIP LOCKED";
-            let Some(row) = tx.first(sql, args![now])? else { return Ok(None) };
-            let id = row.text(2)?;
+            let Some(row) = next(tx, now)? else { return Ok(None) };
+            let (id, tenant) = (row.text(2)?, tenant(&row, 0)?);
             tx.execute(
                 "UPDATE exports SET state = 'running', locked_by = $2, locked_until = $3,
                         total = 0, done = 0, bytes = 0
                  WHERE id = $1",
                 args![&id, &holder, until],
             )?;
+            let values = args![&tenant.organization, account(&tenant), now];
+            tx.execute(HAD_ITS_TURN, values)?;
             Ok(Some(ClaimedExport {
                 id,
-                tenant: tenant(&row, 0)?,
+                tenant,
                 request: from_json("export's request", &row.text(3)?)?,
                 created_at: row.number(4)?,
             }))
@@ -227,6 +242,23 @@ fn create(tx: &mut dyn Transaction, new: &NewExport) -> Result<Option<Export>> {
     find(tx, &new.tenant, &new.id)
 }
 
+/// The export whose turn it is: tenants take turns, so that one who asks for many keeps nobody waiting for
+/// more than one of them. A tenant had its last turn when something of it was begun or finished; what is
+/// being made says in `locked_until` that it still has one.
+fn next(tx: &mut dyn Transaction, now: u64) -> Result<Option<Row>> {
+    let sql = format!(
+        "WITH turns AS
+             (SELECT organization_id, coalesce(account_id, '') AS account,
+                     max(coalesce(locked_until, finished_at, 0)) AS had
+              FROM exports GROUP BY organization_id, coalesce(account_id, ''))
+         SELECT exports.organization_id, account_id, id, request, created_at FROM exports
+         JOIN turns ON turns.organization_id = exports.organization_id
+                   AND turns.account = coalesce(account_id, '')
+         WHERE {WAITS} ORDER BY turns.had, created_at, id LIMIT 1 FOR UPDATE SKIP LOCKED"
+    );
+    tx.first(&sql, args![now])
+}
+
 /// See `ExportRepository::exports_too_many`.
 fn too_many(
     tx: &mut dyn Transaction,
@@ -281,7 +313,7 @@ pub(super) fn erase(
     let values = args![organization, account, since];
     let again = tx.execute(
         &format!(
-            "UPDATE exports SET state = 'queued', locked_by = NULL, locked_until = NULL
+            "UPDATE exports SET state = 'queued', locked_by = NULL
              WHERE {OF_IT} AND state IN ('queued', 'running')"
         ),
         values,
@@ -305,6 +337,7 @@ fn find(tx: &mut dyn Transaction, tenant: &Tenant, id: &str) -> Result<Option<Ex
     row.as_ref().map(export).transpose()
 }
 
+/// An account as a column that is never NULL holds it.
 fn account(tenant: &Tenant) -> &str {
     tenant.account.as_deref().unwrap_or_default()
 }
@@ -328,3 +361,6 @@ fn export(row: &Row) -> Result<Export> {
         finished_at: row.optional_number(9)?,
     })
 }
+
+#[cfg(test)]
+mod tests;
