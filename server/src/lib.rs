@@ -22,6 +22,7 @@ pub mod clock;
 pub mod domain;
 pub mod export;
 pub mod providers;
+pub mod seats;
 pub mod serve;
 pub mod services;
 pub mod settings;

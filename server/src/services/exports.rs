@@ -2,7 +2,6 @@
 
 mod queue;
 mod render;
-mod seats;
 mod work;
 
 pub use render::Pieces;
@@ -13,6 +12,7 @@ use crate::clock::{Clock, IdSource};
 use crate::domain::log::{FilterFault, LogFilter};
 use crate::domain::owner::{Owner, Tenant};
 use crate::export::{self, Options};
+use crate::seats::Seats;
 use crate::store::exports::NewExport;
 use crate::store::logs::Pace;
 use crate::store::{Result as StoreResult, Store};
@@ -20,11 +20,17 @@ use crate::tasks::Tasks;
 use banter_shared::owner::export::{CreateExport, Export, ExportFormat, ExportState};
 use jiff::tz::TimeZone;
 use render::Plan;
-use seats::Seats;
 use std::sync::Arc;
 
 /// How many logs an export may have that is made while its caller waits.
 pub const MAX_DIRECT: u32 = 10_000;
+
+/// How many may be made at once while their callers wait: each holds a thread for as long as its reader
+/// likes.
+const DIRECT_AT_ONCE: usize = 8;
+
+/// How many of them an account has, or the organization itself, at most.
+const DIRECT_FOR_ONE: usize = DIRECT_AT_ONCE / 4;
 
 /// How many unfinished exports an account may have, or the organization itself.
 const MAX_OPEN: u32 = 20;
@@ -42,7 +48,7 @@ pub struct Exports {
     clock: Arc<dyn Clock>,
     ids: IdSource,
     tasks: Tasks,
-    direct: Seats,
+    direct: Seats<Tenant>,
     /// What the finished exports of an account may take up, in bytes.
     max_bytes: u64,
 }
@@ -67,7 +73,8 @@ impl Exports {
         max_mib: u64,
     ) -> Self {
         let max_bytes = max_mib.saturating_mul(1024 * 1024);
-        Self { store, clock, ids, tasks, direct: Seats::default(), max_bytes }
+        let direct = Seats::new(DIRECT_AT_ONCE, DIRECT_FOR_ONE);
+        Self { store, clock, ids, tasks, direct, max_bytes }
     }
 
     /// Has a file made by a job.
@@ -115,7 +122,7 @@ impl Exports {
     ) -> Result<DirectExport, Refusal> {
         permit(owner, request.format)?;
         let now = self.clock.now_ms();
-        let plan = self.plan(&owner.tenant, request, now, Pace::Asked)?;
+        let plan = self.plan(&owner.tenant, request, now, Pace::Streamed)?;
         let seat = self.direct.take(&owner.tenant).ok_or_else(|| {
             Refusal::Busy("other exports are being made; wait a moment or create a job".into())
         })?;

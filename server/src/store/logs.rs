@@ -8,11 +8,13 @@ use banter_shared::ids::SessionId;
 use banter_shared::message::Message;
 use banter_shared::owner::log::{Log, TimelineEvent};
 
-/// Who waits for a search, which says how long it may take.
+/// Who waits for a search, which says how long it may take, and whether it waits for a seat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
-    /// An owner.
+    /// An owner, who is told at once when there is no seat.
     Asked,
+    /// An owner, to whom a file is on its way already.
+    Streamed,
     /// A job, or nobody.
     Job,
 }
@@ -80,7 +82,7 @@ pub enum Campaigns {
 }
 
 /// Logs. What takes a [`Pace`] is stopped when that is over, as [`StoreError::TooLong`], and is refused
-/// as [`StoreError::Crowded`] when too many wait for the same.
+/// as [`StoreError::Crowded`] when too many wait for the same, in all or of one tenant.
 ///
 /// [`StoreError::TooLong`]: super::StoreError::TooLong
 /// [`StoreError::Crowded`]: super::StoreError::Crowded
@@ -106,9 +108,10 @@ pub trait LogRepository: Send + Sync {
     ) -> Result<u64>;
     /// One log with everything in it.
     async fn log(&self, tenant: &Tenant, id: &SessionId) -> Result<Option<WholeLog>>;
-    /// Some messages of a session after that position, oldest first.
+    /// Some messages of a session after that position, oldest first, for a tenant whose session it is.
     async fn log_messages(
         &self,
+        tenant: &Tenant,
         id: &SessionId,
         after: i64,
         most: Most,

@@ -112,7 +112,7 @@ impl Postgres {
             let _ = reply.send(found);
         });
         let lane = match pace {
-            Pace::Asked => &self.asked,
+            Pace::Asked | Pace::Streamed => &self.asked,
             Pace::Job => &self.jobs,
         };
         lane.send(operation).map_err(|_| StoreError::Closed)?;

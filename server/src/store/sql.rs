@@ -33,6 +33,7 @@ use super::logs::Pace;
 use super::postgres::Postgres;
 use super::sqlite::{Haste, Sqlite};
 use super::{Durable, Notice, Result, Store};
+use crate::domain::owner::Tenant;
 use assistants::Assistants;
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -197,13 +198,14 @@ impl SqlStore {
     }
 
     /// The same for what may take long, in a lane of its own: visitors do not wait behind it, and it
-    /// is stopped when its time is over.
+    /// is stopped when its time is over. Whose it is decides whether there is a seat for it.
     async fn look<T: Send + 'static>(
         &self,
         pace: Pace,
+        whose: Option<Tenant>,
         work: impl Fn(&mut dyn Transaction) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let (leash, waiting) = self.lanes.enter(pace)?;
+        let (leash, waiting) = self.lanes.enter(pace, whose).await?;
         match &self.database {
             Database::Sqlite(sqlite) => waiting.on(sqlite.look(pace, leash, work)).await,
             Database::Postgres(postgres) => waiting.on(postgres.look(pace, leash, work)).await,

@@ -88,7 +88,7 @@ impl Sqlite {
         work: impl FnOnce(&mut dyn Transaction) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         match pace {
-            Pace::Asked => self.asked.look(leash, work).await,
+            Pace::Asked | Pace::Streamed => self.asked.look(leash, work).await,
             Pace::Job => self.jobs.look(leash, work).await,
         }
     }

@@ -3,6 +3,7 @@
 
 use crate::support::Server;
 use crate::support::owner::{ACCOUNTS, Owner, Seed, T0};
+use banter_server::domain::owner::Tenant;
 use banter_server::store::Notice;
 use banter_server::store::logs::{Most, Pace};
 use banter_shared::ids::SessionId;
@@ -134,9 +135,11 @@ async fn large_messages_are_read_a_few_at_a_time_and_none_is_lost() {
     let said: Vec<String> = sizes.iter().map(|size| "é".repeat(size / 2)).collect();
     server.seed(&[Seed { said, ..Seed::new("a") }, large("b", 120)]);
     let (id, most) = (SessionId("a".into()), Most { messages: 50, bytes: 256 * 1024 });
+    let tenant = Tenant { organization: "default".into(), account: None };
     let (mut after, mut pages) = (i64::MIN, Vec::new());
     loop {
-        let said = server.app.store.log_messages(&id, after, most, Pace::Job).await.unwrap();
+        let store = &server.app.store;
+        let said = store.log_messages(&tenant, &id, after, most, Pace::Job).await.unwrap();
         after = said.last;
         pages.push(said.messages.iter().map(|message| message.text.len()).collect::<Vec<_>>());
         if !said.more {

@@ -156,7 +156,8 @@ async fn read(plan: &Plan, items: Giver, watcher: Option<&dyn Watcher>) -> Resul
             give(Item::Log(Box::new(log))).await?;
             let mut position = i64::MIN;
             while export::wants_messages(plan.format) {
-                let said = plan.store.log_messages(&id, position, MOST, plan.pace).await?;
+                let said =
+                    plan.store.log_messages(&plan.tenant, &id, position, MOST, plan.pace).await?;
                 position = said.last;
                 if !said.messages.is_empty() {
                     give(Item::Messages(said.messages)).await?;

@@ -40,7 +40,7 @@ impl LogRepository for SqlStore {
         pace: Pace,
     ) -> Result<Vec<Log>> {
         let (tenant, filter, after) = (tenant.clone(), filter.clone(), after.cloned());
-        self.look(pace, move |tx| {
+        self.look(pace, Some(tenant.clone()), move |tx| {
             let mut query = Query::of(&tenant, &filter, tx.dialect());
             if let Some(cursor) = &after {
                 let sign = if order == Order::Newest { '<' } else { '>' };
@@ -67,7 +67,7 @@ impl LogRepository for SqlStore {
         pace: Pace,
     ) -> Result<u64> {
         let (tenant, filter) = (tenant.clone(), filter.clone());
-        self.look(pace, move |tx| {
+        self.look(pace, Some(tenant.clone()), move |tx| {
             let mut query = Query::of(&tenant, &filter, tx.dialect());
             let limit = query.value(at_most);
             let counted = format!("SELECT 1{FROM}{} LIMIT {limit}", query.sql);
@@ -96,13 +96,15 @@ impl LogRepository for SqlStore {
 
     async fn log_messages(
         &self,
+        tenant: &Tenant,
         id: &SessionId,
         after: i64,
         most: Most,
         pace: Pace,
     ) -> Result<Said> {
         let id = id.clone();
-        self.look(pace, move |tx| some_messages(tx, &id, after, most)).await
+        let whose = Some(tenant.clone());
+        self.look(pace, whose, move |tx| some_messages(tx, &id, after, most)).await
     }
 
     async fn delete_log(&self, tenant: &Tenant, id: &SessionId) -> Result<Deleted> {
@@ -129,7 +131,7 @@ impl LogRepository for SqlStore {
     async fn delete_expired_logs(&self, expired: &Expired, limit: u32) -> Result<(usize, usize)> {
         let expired = expired.clone();
         // Found beside everything else: all logs may have to be looked at.
-        let ids = self.look(Pace::Job, move |tx| find_expired(tx, &expired, limit)).await?;
+        let ids = self.look(Pace::Job, None, move |tx| find_expired(tx, &expired, limit)).await?;
         if ids.is_empty() {
             return Ok((0, 0));
         }

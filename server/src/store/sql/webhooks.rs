@@ -5,6 +5,7 @@ use super::super::logs::Pace;
 use super::super::webhooks::{Endpoint, EndpointChange, StoredSecrets, WebhookRepository};
 use super::rows::{from_json, lock_organization, to_json};
 use super::{Row, SqlStore, Transaction, args, deliveries};
+use crate::domain::owner::Tenant;
 use async_trait::async_trait;
 use banter_shared::owner::webhook::{Delivery, DisabledReason};
 
@@ -147,7 +148,8 @@ impl WebhookRepository for SqlStore {
             let (organization, endpoint, from) =
                 (organization.to_owned(), endpoint.to_owned(), after.clone());
             // Found beside everything else: nearly all of a month may have been delivered.
-            let found = self.look(Pace::Asked, move |tx| {
+            let whose = Tenant { organization: organization.clone(), account: None };
+            let found = self.look(Pace::Asked, Some(whose), move |tx| {
                 let within = (since, now);
                 deliveries::given_up(tx, &organization, &endpoint, within, &from, REPLAYED_AT_ONCE)
             });
