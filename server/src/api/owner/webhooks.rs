@@ -267,6 +267,7 @@ pub(in crate::api) struct Since {
         (status = 401, body = ErrorBody, description = "`unauthorized`"),
         (status = 403, body = ErrorBody, description = "`forbidden`"),
         (status = 404, body = ErrorBody, description = "`not_found`"),
+        (status = 429, body = ErrorBody, description = "`rate_limited`: some may be sent already; ask again"),
         (status = 503, body = ErrorBody, description = "`search_timeout`: some may be sent already; ask again"),
     )
 )]
