@@ -2,15 +2,24 @@
 //! can wait for it and a test can prove that nothing leaks. Also the loop for work that is done again
 //! and again, and the one for work that others may hold up.
 
+use crate::seats::Seats;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use std::future::Future;
+use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+
+/// How often more work is looked for while some is being done.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How long a piece of work that was claimed waits for a place: with the work itself it has to end before
+/// its claim does.
+const PLACED_WITHIN: Duration = Duration::from_secs(15);
 
 /// A handle to the set of running tasks. Clones share the set.
 #[derive(Clone, Debug)]
@@ -84,7 +93,7 @@ impl Tasks {
                 none.await;
             }
         };
-        tokio::time::timeout(limit, idle).await.is_ok()
+        timeout(limit, idle).await.is_ok()
     }
 }
 
@@ -107,37 +116,65 @@ where
 }
 
 /// Claims work and does it until there is none, up to `at_once` pieces side by side: one that takes
-/// long holds up its own place and no other. `claim` is told how many places are free and gives fewer
-/// pieces than that when there are no more.
+/// long holds up its own place and no other. Nor do many that are the same one's, as `whose` says: they
+/// have a quarter of the places, and those that find none in time are given up, to be claimed again
+/// when their claim is over. While something is being done, more is looked for every second. `claim` is
+/// told how many pieces there is room for and gives fewer when there are no more.
 ///
 /// # Errors
-/// The first failure, once everything that was begun is done. Nothing more is claimed after one.
-pub async fn work_off<Piece, E, Claim, Work>(
+/// The first failure, once everything that was claimed is done. Nothing more is claimed after one.
+pub async fn work_off<Piece, Who, E, Claim, Work>(
     at_once: u32,
     mut claim: impl FnMut(u32) -> Claim,
+    whose: impl Fn(&Piece) -> Who,
     mut work: impl FnMut(Piece) -> Work,
 ) -> Result<(), E>
 where
+    Who: Clone + Eq + Hash,
     Claim: Future<Output = Result<Vec<Piece>, E>>,
     Work: Future<Output = Result<(), E>>,
 {
-    let mut begun = FuturesUnordered::new();
-    let (mut more, mut outcome, mut free) = (true, Ok(()), at_once);
+    let places = Seats::new(at_once as usize, (at_once as usize / 4).max(1));
+    let mut claimed = FuturesUnordered::new();
+    let mut look = interval_at(Instant::now() + LOOK, LOOK);
+    let (mut more, mut outcome) = (true, Ok(()));
     loop {
-        if more && outcome.is_ok() {
-            match claim(free).await {
+        // As many as may be done wait besides, behind which others' are found.
+        let held = u32::try_from(claimed.len()).unwrap_or(u32::MAX);
+        let room = (2 * at_once).saturating_sub(held).min(at_once);
+        if more && room > 0 && outcome.is_ok() {
+            match claim(room).await {
                 Ok(pieces) => {
-                    let count = u32::try_from(pieces.len()).unwrap_or(u32::MAX);
-                    more = count >= free;
-                    free = free.saturating_sub(count);
-                    begun.extend(pieces.into_iter().map(&mut work));
+                    more = pieces.len() >= room as usize;
+                    claimed.extend(
+                        pieces
+                            .into_iter()
+                            .map(|piece| in_place(&places, whose(&piece), work(piece))),
+                    );
+                    continue;
                 }
                 Err(error) => outcome = Err(error),
             }
         }
-        let Some(done) = begun.next().await else { return outcome };
-        free += 1;
-        outcome = outcome.and(done);
+        tokio::select! {
+            done = claimed.next() => match done {
+                Some(done) => outcome = outcome.and(done),
+                None => return outcome,
+            },
+            _ = look.tick() => more = true,
+        }
+    }
+}
+
+/// Does `work` once there is a place for it, or gives it up.
+async fn in_place<Who: Clone + Eq + Hash, E>(
+    places: &Seats<Who>,
+    who: Who,
+    work: impl Future<Output = Result<(), E>>,
+) -> Result<(), E> {
+    match timeout(PLACED_WITHIN, places.wait(&who)).await {
+        Ok(_place) => work.await,
+        Err(_) => Ok(()),
     }
 }
 
@@ -218,7 +255,7 @@ mod tests {
             done.borrow_mut().push((piece, began.elapsed().as_secs()));
             if bad == Some(piece) { Err(piece) } else { Ok(()) }
         };
-        let outcome = work_off(4, claim, work).await;
+        let outcome = work_off(4, claim, |piece| *piece, work).await;
         (outcome, done.into_inner())
     }
 
@@ -233,9 +270,36 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn after_a_failure_what_was_begun_is_done_and_nothing_else_begun() {
-        let (outcome, done) = worked_off(1, Some(0)).await;
+    async fn after_a_failure_what_was_claimed_is_done_and_nothing_else_claimed() {
+        let (outcome, mut done) = worked_off(1, Some(0)).await;
         assert_eq!(outcome, Err(0));
-        assert_eq!(done, [(0, 1), (2, 1), (3, 1), (1, 60)]);
+        done.sort_unstable();
+        let expected = [(0, 1), (1, 60), (2, 1), (3, 1), (4, 2), (5, 2), (6, 2), (7, 3)];
+        assert_eq!(done, expected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_ones_holds_up_nobody_elses_and_is_given_up_in_time() {
+        let began = tokio::time::Instant::now();
+        // Ten are the same one's and take a minute each.
+        let waiting = RefCell::new((0..12).collect::<VecDeque<u32>>());
+        let done = RefCell::new(Vec::new());
+        let claim = async |free: u32| {
+            let mut waiting = waiting.borrow_mut();
+            let count = waiting.len().min(free as usize);
+            Ok::<Vec<u32>, u32>(waiting.drain(..count).collect())
+        };
+        let work = async |piece: u32| {
+            tokio::time::sleep(Duration::from_secs(if piece < 10 { 60 } else { 1 })).await;
+            done.borrow_mut().push((piece, began.elapsed().as_secs()));
+            Ok(())
+        };
+        let late = async {
+            tokio::time::sleep(Duration::from_millis(10_500)).await;
+            waiting.borrow_mut().push_back(12);
+        };
+        let (outcome, ()) = tokio::join!(work_off(8, claim, |piece| (*piece).max(9), work), late);
+        assert_eq!(outcome, Ok(()));
+        assert_eq!(done.into_inner(), [(10, 1), (11, 1), (12, 12), (0, 60), (1, 60)]);
     }
 }

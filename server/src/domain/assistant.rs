@@ -65,6 +65,16 @@ impl Assistant {
             Self::Vapi(_) => ProviderName::Vapi,
         }
     }
+
+    /// The configured connection by way of which the one who runs it is told of its sessions; none for
+    /// what runs in this process.
+    #[must_use]
+    pub fn connection(&self) -> Option<&str> {
+        match self {
+            Self::Engine(_) => None,
+            Self::Vapi(assistant) => Some(&assistant.connection),
+        }
+    }
 }
 
 impl<'de> Deserialize<'de> for Assistant {

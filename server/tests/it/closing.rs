@@ -1,11 +1,12 @@
 //! Telling a provider that its session is over, whatever the provider does meanwhile.
 
 use crate::support::provider::Scripted;
-use crate::support::webhook::server;
+use crate::support::webhook::{server, server_with};
 use crate::support::{Server, database, eventually};
-use banter_server::providers::ModelError;
+use banter_server::providers::{ModelError, ProviderSession};
 use banter_server::services::lifecycle::Lifecycle;
 use banter_server::services::reconcile::Reconcile;
+use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -121,4 +122,82 @@ async fn a_provider_that_lets_us_in_again_is_told() {
     lifecycle.tell().await.unwrap();
     assert_eq!(server.value("SELECT status FROM sessions"), "ended");
     assert_eq!(server.count("session_events WHERE kind = 'closed'"), 1);
+}
+
+/// How many sessions of a connection hang that takes calls and says nothing: more than may be under way
+/// at once.
+const HANGING: usize = 100;
+
+/// Has a visitor end a session of a widget.
+async fn end_one(server: &Server, widget: &str, provider_session: &str) {
+    let visitor = server.visitor();
+    let chat = visitor.open_in(widget, &json!({})).await;
+    server.opened(&chat.created.session.id.0, provider_session).await;
+    chat.end().await;
+    server.clock.advance(1);
+}
+
+/// A server with two connections, and with as many ended sessions of the one as hang when somebody is
+/// told or asked about them, and after them one of the other.
+async fn ended_at_two() -> (Server, Arc<Scripted>, Lifecycle) {
+    let server = server_with(
+        "[vapi.connections.spare]\nbase_url = \"http://127.0.0.1:1\"\napi_key = \"sk-spare\"
+         [assistants.other]\nprovider = \"vapi\"\nconnection = \"spare\"\nassistant_id = \"other\"
+         [widgets.other]\nassistant = \"other\"\nallowed_origins = [\"https://shop.example\"]",
+    )
+    .await;
+    for number in 0..HANGING {
+        end_one(&server, "other", &format!("slow{number}")).await;
+    }
+    end_one(&server, "test", "v1").await;
+    let provider = Arc::new(Scripted::default());
+    let lifecycle = Lifecycle { provider: provider.clone(), ..server.app.lifecycle.clone() };
+    (server, provider, lifecycle)
+}
+
+/// Waits at most for five seconds until `count` sessions of the other connection are `done`.
+async fn soon(server: &Server, count: u64, done: &str) {
+    let rows = format!("sessions WHERE {done} AND provider_session LIKE 'v%'");
+    let waiting = eventually("the others are done", || server.count(&rows) == count);
+    tokio::time::timeout(Duration::from_secs(5), waiting).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_that_hangs_holds_up_no_other_that_is_to_be_told() {
+    let (server, provider, lifecycle) = ended_at_two().await;
+    provider.will_hang_on("slow");
+    let checks = async {
+        soon(&server, 1, "status = 'ended'").await;
+        // Also what ends while others hang.
+        end_one(&server, "test", "v2").await;
+        soon(&server, 2, "status = 'ended'").await;
+    };
+    tokio::select! {
+        told = lifecycle.tell() => panic!("what hangs is over: {told:?}"),
+        () = checks => {}
+    }
+    assert_eq!(server.count("sessions WHERE status = 'ending'"), HANGING as u64);
+}
+
+#[tokio::test]
+async fn a_connection_that_hangs_holds_up_no_other_that_is_to_be_asked() {
+    let (server, provider, lifecycle) = ended_at_two().await;
+    lifecycle.tell().await.unwrap();
+    server.clock.advance(10 * MINUTE);
+    provider.will_hang_on("slow");
+    let known = ProviderSession { completed: true, updated_at: None, cost: None };
+    provider.will_say(Ok(Some(known)));
+    let reconcile = Reconcile { provider: provider.clone(), ..server.app.reconcile.clone() };
+    let checks = async {
+        soon(&server, 1, "finalized_at IS NOT NULL").await;
+        end_one(&server, "test", "v2").await;
+        lifecycle.tell().await.unwrap();
+        server.sql("UPDATE sessions SET attend_at = 1 WHERE provider_session = 'v2'");
+        soon(&server, 2, "finalized_at IS NOT NULL").await;
+    };
+    tokio::select! {
+        asked = reconcile.ask_overdue() => panic!("what hangs is over: {asked:?}"),
+        () = checks => {}
+    }
+    assert_eq!(server.count("usage_records"), 2);
 }

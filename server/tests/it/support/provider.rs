@@ -25,9 +25,9 @@ impl Scripted {
         *self.refuses.lock().unwrap() = error;
     }
 
-    /// The session about which it takes the call and never says anything.
-    pub(crate) fn will_hang_on(&self, session: &str) {
-        *self.hangs_on.lock().unwrap() = Some(session.to_owned());
+    /// How the sessions begin about which it takes the call and never says anything.
+    pub(crate) fn will_hang_on(&self, sessions: &str) {
+        *self.hangs_on.lock().unwrap() = Some(sessions.to_owned());
     }
 
     /// What it was asked since this was last called.
@@ -37,8 +37,8 @@ impl Scripted {
 
     async fn take(&self, what: &str, session: &str) {
         self.asked.lock().unwrap().push(format!("{what} {session}"));
-        let hangs = self.hangs_on.lock().unwrap().as_deref() == Some(session);
-        if hangs {
+        let hangs_on = self.hangs_on.lock().unwrap().clone();
+        if hangs_on.is_some_and(|beginning| session.starts_with(&beginning)) {
             std::future::pending::<()>().await;
         }
     }
