@@ -14,6 +14,7 @@ pub mod origin;
 pub mod owner;
 pub mod provider;
 pub mod provider_event;
+pub mod provider_session;
 pub mod public_address;
 pub mod redaction;
 pub mod retry;

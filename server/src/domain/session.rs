@@ -62,7 +62,9 @@ pub struct SessionRecord {
     pub widget_id: WidgetId,
     /// Who runs its assistant.
     pub provider: ProviderName,
-    /// What the provider calls it, where it keeps one of its own.
+    /// What the provider calls the session it is led in, where it keeps sessions of its own: the last
+    /// one that it opened. See [`ProviderSessionRecord`](super::provider_session::ProviderSessionRecord)
+    /// for all of them.
     pub provider_session: Option<String>,
     /// Where it stands.
     pub phase: Phase,
@@ -110,11 +112,14 @@ pub enum Happening {
     End(EndReason),
     /// The provider says that it runs the session.
     Began,
-    /// The provider opened its own session.
+    /// The provider opened a session of its own, which we asked for: this one is led in it from now on.
     Opened(String),
-    /// The provider's own session is over, or there is none any more.
+    /// The provider has opened a session of its own for this one, although we were not told so when we
+    /// asked for one.
+    Heard(String),
+    /// No session that the provider opened for this one goes on.
     ProviderClosed,
-    /// Nobody tries any more to tell the provider of the end.
+    /// The same but for some of which nobody tries any more to tell the provider that they are over.
     ProviderUntold,
     /// The clock moved on.
     Tick,
@@ -234,6 +239,13 @@ impl SessionRecord {
                 self.provider_session = Some(id);
                 if is_news { Change::Touched } else { Change::None }
             }
+            Happening::Heard(id) => {
+                if self.provider_session.is_some() {
+                    return Change::None;
+                }
+                self.provider_session = Some(id);
+                Change::Touched
+            }
             Happening::ProviderClosed => {
                 self.end(now, EndReason::ProviderEnded);
                 self.phase = Phase::Ended;
@@ -273,9 +285,15 @@ impl SessionRecord {
                 self.phase = Phase::Ended;
                 true
             }
-            // Opened while the visitor left: the provider has to be told after all.
-            Happening::Opened(id) if self.provider_session.is_none() => {
+            // Opened while the visitor left, the first one or one after a lost one: the provider has to be
+            // told of it, whatever it was told before.
+            Happening::Opened(id) if self.provider_session.as_ref() != Some(id) => {
                 self.provider_session = Some(id.clone());
+                self.phase = Phase::Ending;
+                true
+            }
+            Happening::Heard(id) if self.provider_session.as_ref() != Some(id) => {
+                self.provider_session.get_or_insert_with(|| id.clone());
                 self.phase = Phase::Ending;
                 true
             }
@@ -302,4 +320,4 @@ impl SessionRecord {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,12 +1,13 @@
 //! What providers tell us, and the settling of sessions: cost, minutes, one line in the ledger.
 
+pub use crate::domain::provider_session::Settlement;
+
 use super::Result;
 use crate::domain::assistant::Assistant;
 use crate::domain::minutes::Rule;
 use crate::domain::provider_event::ProviderEvent;
 use async_trait::async_trait;
 use banter_shared::ids::{SessionId, WidgetId};
-use rust_decimal::Decimal;
 use serde_json::Value;
 
 /// Whose webhooks an address takes.
@@ -72,18 +73,6 @@ impl Outcome {
             Self::Finalized => "finalized",
         }
     }
-}
-
-/// How a session is settled that no event completed, or completed without saying what it cost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Settlement {
-    /// The provider was asked and says that it is completed.
-    Reconciled {
-        /// What it cost, in US dollars, if the provider says so.
-        cost: Option<Decimal>,
-    },
-    /// The provider knows no such session, or would not say.
-    Unknown,
 }
 
 /// An ended session of a provider that has not confirmed the end, or not said what it cost.

@@ -5,7 +5,7 @@ use crate::domain::provider::ProviderName;
 use banter_shared::session::{EndReason, SessionStatus};
 use proptest::prelude::*;
 
-fn record(provider_session: Option<&str>) -> SessionRecord {
+pub(in crate::domain) fn record(provider_session: Option<&str>) -> SessionRecord {
     SessionRecord {
         id: "s".into(),
         organization: "default".into(),
@@ -156,10 +156,46 @@ fn a_provider_with_a_session_of_its_own_is_told() {
     assert_eq!(session.phase, Phase::Ended);
     assert_eq!(session.ended, Some((5_000, EndReason::VisitorEnded)));
     assert_eq!(session.apply(Happening::ProviderClosed, 7_000), Change::None);
-    let mut late = record(None);
-    late.apply(Happening::End(EndReason::TabClosed), 5_000);
-    assert_eq!(late.apply(Happening::Opened("v".into()), 6_000), Change::Touched);
-    assert_eq!(late.phase, Phase::Ending);
+}
+
+/// What is opened after the end has to be closed, whatever was opened and closed before.
+#[test]
+fn a_provider_that_opens_too_late_is_told() {
+    use Happening::{Heard, Opened};
+    let (v, w) = (Some("v"), Some("w"));
+    for (before, closed, happening, change, led_in) in [
+        (None, false, Opened("v".into()), Change::Touched, v),
+        (None, false, Heard("v".into()), Change::Touched, v),
+        (v, false, Opened("w".into()), Change::Touched, w),
+        (v, true, Opened("w".into()), Change::Touched, w),
+        (v, true, Heard("w".into()), Change::Touched, v),
+        (v, true, Opened("v".into()), Change::None, v),
+    ] {
+        let mut late = record(before);
+        late.apply(Happening::End(EndReason::TabClosed), 5_000);
+        if closed {
+            late.apply(Happening::ProviderClosed, 5_500);
+        }
+        assert_eq!(late.apply(happening.clone(), 6_000), change, "{happening:?}");
+        let is_told = change == Change::None;
+        assert_eq!(late.phase == Phase::Ended, is_told, "{happening:?}");
+        assert_eq!(late.provider_session.as_deref(), led_in, "{happening:?}");
+        assert_eq!(late.ended, Some((5_000, EndReason::TabClosed)));
+    }
+}
+
+#[test]
+fn a_session_is_led_in_the_last_one_that_was_opened_for_it() {
+    let mut session = record(None);
+    for (happening, led_in) in [
+        (Happening::Heard("a".into()), "a"),
+        (Happening::Opened("a".into()), "a"),
+        (Happening::Opened("b".into()), "b"),
+        (Happening::Heard("c".into()), "b"),
+    ] {
+        session.apply(happening, 2_000);
+        assert_eq!(session.provider_session.as_deref(), Some(led_in));
+    }
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
@@ -174,6 +210,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         reason.prop_map(Happening::End),
         Just(Happening::Began),
         "[ab]".prop_map(Happening::Opened),
+        "[ab]".prop_map(Happening::Heard),
         Just(Happening::ProviderClosed),
         Just(Happening::ProviderUntold),
         Just(Happening::Tick),
