@@ -35,7 +35,7 @@ pub use messages::{
 pub use nodes::NodeRepository;
 pub use notice::Notice;
 pub use provider_events::{
-    Delivered, NewProviderEvent, Outcome, ProviderEventRepository, Settlement, Unconfirmed,
+    Delivered, NewProviderEvent, Outcome, ProviderEventRepository, Unconfirmed, Unsettled,
     WebhookTarget,
 };
 pub use sessions::{Conversation, NewSession, SessionRepository, ToClose};

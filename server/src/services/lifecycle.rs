@@ -2,6 +2,7 @@
 
 use super::{Refusal, tokens::Claims};
 use crate::clock::Clock;
+use crate::domain::provider_session::Standing;
 use crate::domain::session::Happening;
 use crate::domain::widget::LeaveRules;
 use crate::providers::{Provider, in_time};
@@ -9,6 +10,7 @@ use crate::store::{Store, ToClose};
 use crate::tasks::{repeat, work_off};
 use banter_shared::ids::SessionId;
 use banter_shared::session::{EndReason, Session};
+use futures_util::future::join_all;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -124,12 +126,21 @@ impl Lifecycle {
         work_off(TOLD_AT_ONCE, claim, whose, |ending| self.close(ending)).await
     }
 
-    /// Tells a provider that its session is over. What cannot be told now is tried again, whatever the
-    /// reason: a key that is wrong today may be right in an hour.
+    /// Tells a provider that a session is over, with all that it opened for it. What cannot be told now
+    /// is tried again, whatever the reason: a key that is wrong today may be right in an hour.
     async fn close(&self, ending: ToClose) -> crate::store::Result<()> {
-        let told = in_time(self.provider.close(&ending.assistant, &ending.provider_session)).await;
-        let happening = match told {
-            Ok(()) => Happening::ProviderClosed,
+        let told = ending.provider_sessions.iter().map(|one| self.close_one(&ending, one));
+        join_all(told).await.into_iter().collect()
+    }
+
+    async fn close_one(
+        &self,
+        ending: &ToClose,
+        provider_session: &str,
+    ) -> crate::store::Result<()> {
+        let told = in_time(self.provider.close(&ending.assistant, provider_session)).await;
+        let standing = match told {
+            Ok(()) => Standing::Closed,
             Err(error) => {
                 tracing::warn!(
                     session = %ending.session,
@@ -140,10 +151,10 @@ impl Lifecycle {
                 if ending.attempts + 1 < MAX_CLOSING_ATTEMPTS {
                     return Ok(());
                 }
-                Happening::ProviderUntold
+                Standing::Untold
             }
         };
-        self.store.happen(&ending.session, happening, self.clock.now_ms()).await?;
-        Ok(())
+        let now = self.clock.now_ms();
+        self.store.close_provider_session(&ending.session, provider_session, standing, now).await
     }
 }

@@ -4,9 +4,11 @@
 
 use crate::clock::Clock;
 use crate::domain::minutes::Rule;
+use crate::domain::provider_session::Settlement;
 use crate::providers::{ModelError, Provider, in_time};
-use crate::store::{Result, Settlement, Store, Unconfirmed};
+use crate::store::{Result, Store, Unconfirmed, Unsettled};
 use crate::tasks::{repeat, work_off};
+use futures_util::future::join_all;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,9 +79,14 @@ impl Reconcile {
         work_off(ASKED_AT_ONCE, claim, whose, |session| self.ask(session)).await
     }
 
-    /// Asks a provider about one session. What stays unclear is offered again by the store later.
+    /// Asks a provider about a session. What stays unclear is offered again by the store later.
     async fn ask(&self, session: Unconfirmed) -> Result<()> {
-        let provider_session = session.provider_session.as_str();
+        let asked = session.unsettled.iter().map(|one| self.ask_about(&session, one));
+        join_all(asked).await.into_iter().collect()
+    }
+
+    async fn ask_about(&self, session: &Unconfirmed, one: &Unsettled) -> Result<()> {
+        let provider_session = one.id.as_str();
         let found = in_time(self.provider.look_up(&session.assistant, provider_session)).await;
         let last = session.attempts + 1 >= MAX_ATTEMPTS;
         let settlement = match found {
@@ -89,7 +96,7 @@ impl Reconcile {
                 // It goes on over there although it is over here: it was not told, or did not hear.
                 let told = in_time(self.provider.close(&session.assistant, provider_session)).await;
                 if let Err(error) = told {
-                    self.warn(&session, &error);
+                    self.warn(session, &error);
                 }
                 if !last {
                     return Ok(());
@@ -98,7 +105,7 @@ impl Reconcile {
             }
             // Whatever the reason: a key that is wrong today may be right in an hour.
             Err(error) => {
-                self.warn(&session, &error);
+                self.warn(session, &error);
                 if !last {
                     return Ok(());
                 }
@@ -106,15 +113,16 @@ impl Reconcile {
             }
         };
         let now = self.clock.now_ms();
-        if self.store.settle(&session.session, settlement, self.rule, now).await? {
+        let id = &session.session;
+        if self.store.settle(id, provider_session, settlement, self.rule, now).await? {
             let source = match settlement {
                 Settlement::Reconciled { .. } => "reconciled",
                 Settlement::Unknown => "none",
             };
             metrics::counter!("banter_sessions_finalized_total", "source" => source).increment(1);
-            if source == "reconciled" && !session.completed {
+            if source == "reconciled" && !one.completed {
                 tracing::warn!(
-                    session = %session.session,
+                    session = %id,
                     "the provider completed a session and its webhook did not come: are \
                      session.created and session.updated in the assistant's server messages?"
                 );

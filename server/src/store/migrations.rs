@@ -19,6 +19,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { sql: include_str!("migrations/0002_logs.sql"), works_with: 1 },
     Migration { sql: include_str!("migrations/0003_unclaimed_events.sql"), works_with: 1 },
     Migration { sql: include_str!("migrations/0004_last_failure.sql"), works_with: 1 },
+    Migration { sql: include_str!("migrations/0005_provider_sessions.sql"), works_with: 1 },
 ];
 
 impl Migration {

@@ -1,11 +1,10 @@
 //! What providers tell us, and the settling of sessions: cost, minutes, one line in the ledger.
 
-pub use crate::domain::provider_session::Settlement;
-
 use super::Result;
 use crate::domain::assistant::Assistant;
 use crate::domain::minutes::Rule;
 use crate::domain::provider_event::ProviderEvent;
+use crate::domain::provider_session::Settlement;
 use async_trait::async_trait;
 use banter_shared::ids::{SessionId, WidgetId};
 use serde_json::Value;
@@ -80,13 +79,20 @@ impl Outcome {
 pub struct Unconfirmed {
     /// The session.
     pub session: SessionId,
-    /// What the provider calls it.
-    pub provider_session: String,
+    /// The sessions at the provider that this is so of.
+    pub unsettled: Vec<Unsettled>,
     /// Who answered in it.
     pub assistant: Assistant,
     /// How often the provider was asked or told before.
     pub attempts: u32,
-    /// Whether its webhook did complete the session, and only the cost is missing.
+}
+
+/// A session at a provider of which is not known what it cost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsettled {
+    /// What the provider calls it.
+    pub id: String,
+    /// Whether its webhook did complete it, and only the cost is missing.
     pub completed: bool,
 }
 
@@ -103,8 +109,8 @@ pub trait ProviderEventRepository: Send + Sync {
     /// session. Returns how many it found: another server may have been faster.
     async fn prune_unclaimed_events(&self, before: u64, limit: u32) -> Result<usize>;
     /// Finalises up to `limit` ended sessions that nobody has to be asked about: those of the
-    /// engine, those whose completion and cost are known, and after `patience_ms` those that the
-    /// provider never opened. Returns how many.
+    /// engine, those of which the completion and the cost of all that the provider opened are known, and
+    /// after `patience_ms` those for which it never opened any. Returns how many.
     async fn finalize_ended(
         &self,
         rule: Rule,
@@ -120,11 +126,12 @@ pub trait ProviderEventRepository: Send + Sync {
         patience_ms: u64,
         limit: u32,
     ) -> Result<Vec<Unconfirmed>>;
-    /// Finalises a session that nobody has to wait for any longer. `false` when it was finalised
-    /// before.
+    /// Settles one of a session's at the provider, and finalises the session if that was the last one to
+    /// wait for. `false` when it does not: others are waited for, or it was finalised before.
     async fn settle(
         &self,
         session: &SessionId,
+        provider_session: &str,
         settlement: Settlement,
         rule: Rule,
         now: u64,

@@ -3,6 +3,7 @@
 use super::Result;
 use crate::domain::assistant::Assistant;
 use crate::domain::provider::ProviderName;
+use crate::domain::provider_session::Standing;
 use crate::domain::session::{Change, Happening, SessionRecord};
 use async_trait::async_trait;
 use banter_shared::ids::{MessageId, SessionId, WidgetId};
@@ -49,8 +50,8 @@ pub struct Conversation {
 pub struct ToClose {
     /// The session.
     pub session: SessionId,
-    /// What the provider calls it.
-    pub provider_session: String,
+    /// What the provider calls those that it opened for it and that are not known to be over.
+    pub provider_sessions: Vec<String>,
     /// Who answered in it.
     pub assistant: Assistant,
     /// How often this was tried before.
@@ -81,4 +82,13 @@ pub trait SessionRepository: Send + Sync {
     /// Claims up to `limit` sessions whose provider has to be told of the end. Unless it has been told
     /// by then, each is offered again after `patience_ms`, and after twice that each next time.
     async fn claim_closing(&self, now: u64, patience_ms: u64, limit: u32) -> Result<Vec<ToClose>>;
+    /// Writes down that one of an ended session's at the provider is not open any more: the provider was
+    /// told, or will not be.
+    async fn close_provider_session(
+        &self,
+        session: &SessionId,
+        provider_session: &str,
+        standing: Standing,
+        now: u64,
+    ) -> Result<()>;
 }

@@ -21,6 +21,7 @@ mod messages;
 mod nodes;
 mod outbox;
 mod provider_events;
+mod provider_sessions;
 mod rows;
 mod sessions;
 mod timeline;

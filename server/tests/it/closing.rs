@@ -1,7 +1,7 @@
 //! Telling a provider that its session is over, whatever the provider does meanwhile.
 
 use crate::support::provider::Scripted;
-use crate::support::webhook::{server, server_with};
+use crate::support::webhook::{completed, created, server, server_with};
 use crate::support::{Server, database, eventually};
 use banter_server::providers::{ModelError, ProviderSession};
 use banter_server::services::lifecycle::Lifecycle;
@@ -200,4 +200,134 @@ async fn a_connection_that_hangs_holds_up_no_other_that_is_to_be_asked() {
         () = checks => {}
     }
     assert_eq!(server.count("usage_records"), 2);
+}
+
+/// The provider lost sessions, and opens one more after the end: each is told, and all of them are before
+/// the session is done with.
+#[tokio::test]
+async fn everything_that_was_opened_is_closed_also_what_is_opened_too_late() {
+    let (server, provider, lifecycle) = ended(&[]).await;
+    let visitor = server.visitor();
+    let chat = visitor.open().await;
+    let id = chat.created.session.id.0.as_str();
+    server.opened(id, "v1").await;
+    server.clock.advance(1);
+    server.opened(id, "v2").await;
+    let status = || server.value("SELECT status FROM sessions");
+    let closed = || server.count("session_events WHERE kind = 'closed'");
+    chat.end().await;
+    lifecycle.tell().await.unwrap();
+    assert_eq!(provider.asked(), ["close v1", "close v2"]);
+    assert_eq!((status(), closed()), ("ended".into(), 1));
+    // An opening that was under way at the end; the first attempt to close it fails.
+    server.clock.advance(1);
+    server.opened(id, "v3").await;
+    assert_eq!(status(), "ending");
+    provider.will_refuse(Some(ModelError::Unavailable { cause: "down".into() }));
+    lifecycle.tell().await.unwrap();
+    assert_eq!((provider.asked(), status()), (vec!["close v3".into()], "ending".into()));
+    // And one more, which does not have to wait until that is tried again.
+    provider.will_refuse(None);
+    server.clock.advance(1);
+    server.opened(id, "v4").await;
+    lifecycle.tell().await.unwrap();
+    assert_eq!(provider.asked(), ["close v3", "close v4"]);
+    assert_eq!((status(), closed()), ("ended".into(), 2));
+    // Told once more of what is closed, there is nothing to do.
+    server.opened(id, "v3").await;
+    server.clock.advance(100 * MINUTE);
+    lifecycle.tell().await.unwrap();
+    assert_eq!((provider.asked(), status()), (vec![], "ended".into()));
+    assert_eq!(server.value("SELECT end_reason FROM sessions"), "visitor_ended");
+}
+
+/// Vapi opened a session and its answer was lost: all that tells of it is a webhook, by our session's name.
+#[tokio::test]
+async fn what_only_a_webhook_tells_of_is_closed_and_billed_too() {
+    for is_over in [false, true] {
+        let (server, provider, lifecycle) = ended(&[]).await;
+        let (url, visitor) = (server.webhook(), server.visitor());
+        let chat = visitor.open().await;
+        let id = chat.created.session.id.0.as_str();
+        server.opened(id, "v1").await;
+        server.clock.advance(1);
+        if is_over {
+            chat.end().await;
+            lifecycle.tell().await.unwrap();
+            assert_eq!(provider.asked(), ["close v1"]);
+        }
+        server.deliver(&url, &created("v2", id)).await;
+        let row = "SELECT provider_session || ' ' || status FROM sessions";
+        assert_eq!(server.value(row), if is_over { "v1 ending" } else { "v1 active" });
+        if !is_over {
+            chat.end().await;
+        }
+        lifecycle.tell().await.unwrap();
+        let all = ["close v1".to_owned(), "close v2".to_owned()];
+        assert_eq!(provider.asked(), all[usize::from(is_over)..]);
+        for (id, cost) in [("v2", 0.25), ("v1", 0.5)] {
+            server.deliver(&url, &completed(id, cost)).await;
+        }
+        let settled = "SELECT status || ' ' || cost FROM sessions";
+        assert_eq!(
+            (server.value(settled), server.count("usage_records")),
+            ("ended 0.75".into(), 1)
+        );
+    }
+}
+
+/// Also when it is settled already: what there is to close has nothing to do with the bill.
+#[tokio::test]
+async fn what_is_opened_after_the_bill_is_closed_and_changes_nothing_of_it() {
+    let (server, provider, lifecycle) = ended(&["v1"]).await;
+    lifecycle.tell().await.unwrap();
+    server.deliver(&server.webhook(), &completed("v1", 0.5)).await;
+    assert_eq!(server.count("usage_records"), 1);
+    provider.asked();
+    let id = server.value("SELECT id FROM sessions");
+    server.opened(&id, "v2").await;
+    // Nobody can delete what is not closed.
+    let delete = format!("/logs/{id}");
+    assert_eq!(server.first_owner().delete(&delete).await.0, 409);
+    lifecycle.tell().await.unwrap();
+    assert_eq!(provider.asked(), ["close v2"]);
+    server.deliver(&server.webhook(), &completed("v2", 0.25)).await;
+    server.app.reconcile.settle_ended().await.unwrap();
+    let settled =
+        "SELECT status || ' ' || cost || ' ' || CAST(attend_at IS NULL AS TEXT) FROM sessions";
+    assert_eq!(server.value(settled).replace("true", "1"), "ended 0.5 1");
+    assert_eq!(server.value("SELECT cost FROM usage_records"), "0.5");
+    assert_eq!(server.first_owner().delete(&delete).await.0, 204);
+}
+
+/// One of a session's cannot be closed: the others are, and the log says what was not told.
+#[tokio::test]
+async fn one_that_hangs_holds_up_none_of_the_same_session() {
+    let (server, provider, lifecycle) = ended(&["v1"]).await;
+    let id = server.value("SELECT id FROM sessions");
+    server.opened(&id, "v2").await;
+    provider.will_hang_on("v1");
+    let of = |one: &str| {
+        server.value(&format!("SELECT state FROM provider_sessions WHERE id = '{one}'"))
+    };
+    tokio::select! {
+        told = lifecycle.tell() => panic!("it waits for v1: {told:?}"),
+        () = eventually("the other one is closed", || of("v2") == "closed") => {}
+    }
+    assert_eq!(
+        (of("v1"), server.value("SELECT status FROM sessions")),
+        ("open".into(), "ending".into())
+    );
+    provider.will_hang_on("");
+    provider.will_refuse(Some(ModelError::Unavailable { cause: "down".into() }));
+    for _ in 0..7 {
+        server.clock.advance(1_000 * MINUTE);
+        lifecycle.tell().await.unwrap();
+    }
+    assert_eq!(
+        (of("v1"), server.value("SELECT status FROM sessions")),
+        ("untold".into(), "ended".into())
+    );
+    assert_eq!(server.count("session_events WHERE kind = 'not_told'"), 1);
+    assert_eq!(server.count("session_events WHERE kind = 'closed'"), 0);
 }

@@ -198,14 +198,8 @@ async fn the_end_is_the_visitors_when_the_visitor_ended() {
     assert_eq!(log(&server), "ended|visitor_ended|0.5|webhook|1|1|1|0");
 }
 
-#[tokio::test]
-async fn any_order_comes_to_the_same_log() {
-    let events = [
-        created("v1", ""),
-        json!({"type": "session.updated", "session": {"id": "v1", "status": "active"}}),
-        completed("v1", 0.25),
-        json!({"type": "session.deleted", "session": {"id": "v1"}}),
-    ];
+/// Every order of four things.
+fn orders_of_four() -> Vec<Vec<usize>> {
     let mut orders = vec![vec![0, 1, 2, 3]];
     for _ in 0..23 {
         let mut next = orders.last().unwrap().clone();
@@ -216,6 +210,18 @@ async fn any_order_comes_to_the_same_log() {
         next[at + 1..].reverse();
         orders.push(next);
     }
+    orders
+}
+
+#[tokio::test]
+async fn any_order_comes_to_the_same_log() {
+    let events = [
+        created("v1", ""),
+        json!({"type": "session.updated", "session": {"id": "v1", "status": "active"}}),
+        completed("v1", 0.25),
+        json!({"type": "session.deleted", "session": {"id": "v1"}}),
+    ];
+    let orders = orders_of_four();
     let server = server().await;
     let url = server.widget_webhook();
     for (number, order) in orders.iter().enumerate() {
@@ -321,9 +327,73 @@ async fn a_session_that_was_opened_anew_is_not_ended_by_its_former_self() {
         server.deliver(&url, &created("old", &id)).await;
         assert_eq!(log(&server), "active||||0|0|0|1");
         server.deliver(&url, &completed("new", 0.25)).await;
-        assert_eq!(log(&server), "ended|provider_ended|0.25|webhook|1|1|1|1");
+        assert_eq!(log(&server), "ended|provider_ended|0.75|webhook|1|1|1|1");
         assert_eq!(server.count("usage_records"), 1);
+        assert_eq!(server.count("provider_events WHERE outcome = 'waiting'"), 0);
     }
+}
+
+#[tokio::test]
+async fn what_the_provider_lost_is_on_the_same_bill_in_any_order() {
+    let server = server().await;
+    for (number, order) in orders_of_four().iter().enumerate() {
+        let [lost, last] = ["lost", "last"].map(|which| format!("{which}-{number}"));
+        let visitor = server.visitor();
+        let chat = visitor.open().await;
+        let id = &chat.created.session.id.0;
+        server.opened(id, &lost).await;
+        server.opened(id, &last).await;
+        let left = number % 2 == 1;
+        if left {
+            chat.end().await;
+        }
+        // Nothing in what is said of the lost one's chat and end says that it is ours but its id.
+        let events = [
+            created(&lost, id),
+            json!({"type": "chat.created", "chat": {"id": "c", "sessionId": lost}}),
+            completed(&lost, 0.5),
+            completed(&last, 0.25),
+        ];
+        let url = if number % 4 < 2 { server.webhook() } else { server.widget_webhook() };
+        for at in order.iter().chain(order) {
+            assert_eq!(server.deliver(&url, &events[*at]).await.0, 200);
+            // Another server's bytes.
+            let mut again = events[*at].clone();
+            again["again"] = number.into();
+            assert_eq!(server.deliver(&url, &again).await.0, 200);
+        }
+        let reason = if left { "visitor_ended" } else { "provider_ended" };
+        let log = server.value(&format!("{LOG} WHERE id = '{id}'"));
+        // What was never spoken in is not made active by what is heard of it after its end.
+        let active = u8::from(!left);
+        assert_eq!(log, format!("ended|{reason}|0.75|webhook|1|1|1|{active}"), "{order:?}");
+        let bill = format!("SELECT cost FROM usage_records WHERE session_id = '{id}'");
+        assert_eq!(server.value(&bill), "0.75", "{order:?}");
+        // It stands, whatever else is said.
+        server.deliver(&url, &completed(&lost, 7.0)).await;
+        assert_eq!(server.value(&bill), "0.75");
+        assert_eq!(server.value(&format!("{LOG} WHERE id = '{id}'")), log);
+    }
+    assert_eq!(server.count("sessions"), 24, "no log but theirs");
+    assert_eq!(server.count("provider_events WHERE outcome = 'waiting'"), 0);
+}
+
+#[tokio::test]
+async fn deleting_a_log_keeps_nothing_of_what_was_said_of_any_of_its_sessions() {
+    let server = server().await;
+    let id = server.vapi_session(Some("lost")).await;
+    server.opened(&id, "last").await;
+    for event in [completed("lost", 0.5), completed("last", 0.25)] {
+        server.deliver(&server.webhook(), &event).await;
+    }
+    let (status, body) = server.first_owner().delete(&format!("/logs/{id}")).await;
+    assert_eq!(status.as_u16(), 204, "{body}");
+    assert_eq!(server.count("provider_events WHERE body = '{}'"), 2);
+    assert_eq!(server.count("provider_sessions"), 0);
+    // Told again, they are known; and the bill outlives its log.
+    server.deliver(&server.webhook(), &completed("lost", 0.5)).await;
+    assert_eq!((server.count("provider_events"), server.count("sessions")), (2, 0));
+    assert_eq!(server.value("SELECT cost FROM usage_records"), "0.75");
 }
 
 #[tokio::test]

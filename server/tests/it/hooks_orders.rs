@@ -6,8 +6,11 @@ use crate::support::{Server, database};
 use banter_server::domain::minutes::Rule;
 use banter_server::domain::provider::ProviderName;
 use banter_server::domain::provider_event::parse;
+use banter_server::domain::provider_session::{Settlement, Standing};
 use banter_server::domain::session::Happening;
-use banter_server::store::{NewProviderEvent, NewSession, Settlement, StoreError, WebhookTarget};
+use banter_server::store::{
+    NewProviderEvent, NewSession, StoreError, ToClose, Unconfirmed, WebhookTarget,
+};
 use banter_shared::ids::SessionId;
 use banter_shared::session::EndReason;
 use futures_util::StreamExt as _;
@@ -36,7 +39,7 @@ enum Opened {
     Before,
     /// Ours, and its id is told when some of it has been heard.
     Late,
-    /// Ours, and opened anew, because Vapi lost the one there was.
+    /// Ours, and opened anew, because Vapi lost the one there was, of which something is heard as well.
     Anew,
     /// Another client's, in a widget of ours.
     Elsewhere,
@@ -83,7 +86,8 @@ impl Case {
 /// How many orders a case has.
 const ORDERS: usize = 4;
 
-/// What a session's events may be: `Vapi's id` stands for its id, `our id` for its name.
+/// What a session's events may be: `Vapi's id` stands for its id, `our id` for its name, [`LOST`] for the
+/// id of the one that Vapi lost.
 fn pool() -> Vec<Value> {
     let session = |kind: &str, more: Value| {
         let mut event = json!({"type": kind, "session": {"id": "Vapi's id", "name": "our id",
@@ -104,6 +108,21 @@ fn pool() -> Vec<Value> {
         session("session.deleted", json!({"status": "completed", "cost": 7})),
         session("hang", json!({"status": "completed", "cost": 3})),
     ]
+}
+
+/// Stands for the id of the session that Vapi lost.
+const LOST: &str = "lost id";
+
+/// What may be heard of a session that Vapi lost.
+fn lost() -> Vec<Value> {
+    let heard = pool().into_iter().chain(completions(4)).filter(|event| event["type"] != "hang");
+    heard.map(|event| event.to_string().replace("Vapi's id", LOST).parse().unwrap()).collect()
+}
+
+/// Whether an event completes the session of this id.
+fn completes(event: &Value, id: &str) -> bool {
+    let session = &event["session"];
+    event["type"] == "session.updated" && session["status"] == "completed" && session["id"] == id
 }
 
 /// Completions; those with a cost all say the same one.
@@ -130,10 +149,14 @@ fn cases() -> impl Strategy<Value = Case> {
     let opened =
         prop::sample::select(vec![Opened::Before, Opened::Late, Opened::Anew, Opened::Elsewhere]);
     let which = |most: usize, of: Vec<Value>| prop::sample::subsequence(of, 0..=most);
-    let events = (which(5, pool()), (1..4_u32).prop_flat_map(move |c| which(2, completions(c))));
+    let done = (1..4_u32).prop_flat_map(move |c| which(2, completions(c)));
+    let events = (which(5, pool()), done, which(4, lost()));
     (opened, any::<bool>(), any::<bool>(), events)
-        .prop_map(|(opened, left, at_widget, (mut events, done))| {
+        .prop_map(|(opened, left, at_widget, (mut events, done, lost))| {
             events.extend(done);
+            if opened == Opened::Anew {
+                events.extend(lost);
+            }
             if opened == Opened::Elsewhere {
                 events.retain(|event| event["type"] != "session.created");
                 events.insert(0, pool().remove(0));
@@ -228,9 +251,12 @@ impl Place {
             happens(Happening::End(EndReason::VisitorEnded), BEGAN + 500).await;
         }
         let is_late = matches!(case.opened, Opened::Late | Opened::Anew);
+        // What Vapi has lost ends nothing, but for that we have to know already that it did.
+        let ends = order.come.iter().position(|event| completes(&case.events[*event], LOST));
+        let told_after = ends.map_or(order.told_after, |ends| ends.min(order.told_after));
         for (at, event) in order.come.iter().enumerate() {
             let now = HEARD + at as u64;
-            if is_late && at == order.told_after {
+            if is_late && at == told_after {
                 happens(Happening::Opened(vapis.clone()), now).await;
             }
             let event = self.event(case, &case.events[*event], number, now);
@@ -239,7 +265,7 @@ impl Place {
                 store.finalize_ended(self.rule(), now, PATIENCE, 100).await.unwrap();
             }
         }
-        if is_late && order.told_after == order.come.len() {
+        if is_late && told_after == order.come.len() {
             happens(Happening::Opened(vapis.clone()), HEARD + 100).await;
         }
         number
@@ -249,6 +275,7 @@ impl Place {
         let raw = json!({ "message": event }).to_string();
         let raw = raw.replace("Vapi's id", &format!("v{number}"));
         let raw = raw.replace("our id", &format!("ours-{number}"));
+        let raw = raw.replace(LOST, &format!("lost-{number}"));
         let (event, body) = parse(raw.as_bytes()).unwrap();
         let widget = (case.at_widget || case.opened == Opened::Elsewhere).then(|| "test".into());
         NewProviderEvent {
@@ -264,10 +291,23 @@ impl Place {
         }
     }
 
-    /// Settles what is left, as the reconciler does when Vapi says what each session cost.
+    /// Tells Vapi of what it lost, and settles what is left, as the reconciler does when Vapi says what
+    /// each session cost.
     async fn settle(&self) {
         let store = &self.server.app.store;
         let now = HEARD + 200;
+        loop {
+            let ending = store.claim_closing(now, PATIENCE, 100).await.unwrap();
+            if ending.is_empty() {
+                break;
+            }
+            for ToClose { session, provider_sessions, .. } in ending {
+                for lost in provider_sessions.iter().filter(|id| id.starts_with("lost-")) {
+                    let closed = Standing::Closed;
+                    store.close_provider_session(&session, lost, closed, now).await.unwrap();
+                }
+            }
+        }
         while store.finalize_ended(self.rule(), now, PATIENCE, 100).await.unwrap() > 0 {}
         let later = HEARD + PATIENCE + 200;
         loop {
@@ -275,11 +315,18 @@ impl Place {
             if asked.is_empty() {
                 break;
             }
-            for session in asked {
-                let settlement = Settlement::Reconciled { cost: Some("0.0625".parse().unwrap()) };
-                assert!(session.completed, "{session:?}");
-                let (rule, id) = (self.rule(), &session.session);
-                assert!(store.settle(id, settlement, rule, later).await.unwrap());
+            for Unconfirmed { session, unsettled, .. } in asked {
+                let last = unsettled.len() - 1;
+                for (at, one) in unsettled.iter().enumerate() {
+                    let cost = Some("0.0625".parse().unwrap());
+                    let settlement = match one.completed {
+                        true => Settlement::Reconciled { cost },
+                        false => Settlement::Unknown,
+                    };
+                    assert!(one.completed || one.id.starts_with("lost-"), "{one:?}");
+                    let settled = store.settle(&session, &one.id, settlement, self.rule(), later);
+                    assert_eq!(settled.await.unwrap(), at == last, "{one:?}");
+                }
             }
         }
     }
@@ -350,14 +397,14 @@ impl Place {
     }
 }
 
-/// The number in an id of Vapi's.
+/// The number in an id of Vapi's, that of a session that it lost included.
 fn numbered(id: &str) -> Option<u32> {
-    id.strip_prefix('v')?.parse().ok()
+    id.strip_prefix('v').or_else(|| id.strip_prefix("lost-"))?.parse().ok()
 }
 
-/// The whole row but for ids and the instants at which we heard of something; what was said; the
-/// timeline; the ledger; what became of the events.
-const LOGS: [(&str, &str); 5] = [
+/// The whole row but for ids and the instants at which we heard of something, and those of its provider's
+/// sessions; what was said; the timeline; the ledger; what became of the events.
+const LOGS: [(&str, &str); 6] = [
     (
         "session",
         "SELECT provider_session, organization_id, widget_id, campaign_id, account_id, channel, provider,
@@ -370,6 +417,11 @@ const LOGS: [(&str, &str); 5] = [
             CASE WHEN finalized_at IS NULL THEN '-' ELSE 'finalized' END,
             CASE WHEN attend_at IS NULL THEN '-' ELSE 'attend' END
          FROM sessions",
+    ),
+    (
+        "provider session",
+        "SELECT id, state, CAST(completed_at AS TEXT), cost, cost_source, CAST(settled AS TEXT)
+         FROM provider_sessions",
     ),
     (
         "message",
@@ -397,10 +449,8 @@ const LOGS: [(&str, &str); 5] = [
 
 /// How one of the logs of a case is not what it must be.
 fn fault(case: &Case, logs: &[Vec<String>]) -> Option<String> {
-    let completes = case.events.iter().any(|event| {
-        event["type"] == "session.updated" && event["session"]["status"] == "completed"
-    });
-    let once = usize::from(completes);
+    let once = usize::from(case.events.iter().any(|event| completes(event, "Vapi's id")));
+    let opened = if case.opened == Opened::Anew { 2 } else { 1 };
     logs.iter().find_map(|log| {
         let count = |start: &str| log.iter().filter(|line| line.starts_with(start)).count();
         let finalized = [count("session: "), count("ledger: "), count("timeline: finalized")];
@@ -410,6 +460,8 @@ fn fault(case: &Case, logs: &[Vec<String>]) -> Option<String> {
             "another log than in order"
         } else if finalized != [1, once, once] {
             "not finalised once"
+        } else if once == 1 && count("provider session: ") != opened {
+            "not all of its provider's sessions are known"
         } else if count("told: usage.recorded") != once || count("told: session.ended") > 1 {
             "others are told otherwise"
         } else if log.iter().any(|line| line.ends_with("|waiting")) {

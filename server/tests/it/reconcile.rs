@@ -187,6 +187,76 @@ async fn what_goes_on_over_there_is_told_again_and_asked_later() {
     assert_eq!(server.value(SETTLED), "0.0375|reconciled|1|1");
 }
 
+/// The provider lost one, and opened another.
+#[tokio::test]
+async fn each_session_at_the_provider_is_asked_about_and_the_bill_is_their_sum() {
+    // Of which a webhook comes; what asking about the others comes to; the log's cost, who said it, and
+    // whether a webhook is missing.
+    for (told, answer, settled) in [
+        (vec![], session(true), "0.075|reconciled|1|1"),
+        (vec!["lost"], session(true), "0.5375|reconciled|1|1"),
+        (vec!["last"], session(true), "0.5375|reconciled|1|1"),
+        (vec!["last"], Ok(None), "0.5|webhook|0|1"),
+        (vec!["lost"], Ok(None), "0.5|webhook|0|1"),
+        (vec![], Ok(None), "|none|0|1"),
+        (vec!["last", "lost"], Ok(None), "1|webhook|0|1"),
+    ] {
+        let server = server().await;
+        let visitor = server.visitor();
+        let chat = visitor.open().await;
+        server.opened(&chat.created.session.id.0, "lost").await;
+        server.clock.advance(1);
+        server.opened(&chat.created.session.id.0, "last").await;
+        chat.end().await;
+        let provider = Arc::new(Scripted::default());
+        let reconcile = reconciler(&server, &provider);
+        let lifecycle = Lifecycle { provider: provider.clone(), ..server.app.lifecycle.clone() };
+        lifecycle.tell().await.unwrap();
+        assert_eq!(provider.asked(), ["close lost", "close last"]);
+        for id in &told {
+            server.deliver(&server.webhook(), &completed(id, 0.5)).await;
+        }
+        // The other one's webhook still has time, and no part of the cost is taken for all of it.
+        round(&reconcile).await;
+        if told.len() < 2 {
+            assert_eq!(server.value(SETTLED), "||0|0", "{told:?}");
+        }
+        provider.will_say(answer);
+        server.clock.advance(10 * MINUTE);
+        round(&reconcile).await;
+        let asked: Vec<_> = ["lost", "last"]
+            .iter()
+            .filter(|id| !told.contains(id))
+            .map(|id| format!("look up {id}"))
+            .collect();
+        assert_eq!(provider.asked(), asked, "{told:?}");
+        assert_eq!(server.value(SETTLED), settled, "{told:?}");
+        let missing = server.count("session_events WHERE kind = 'webhook_missing'");
+        assert_eq!(missing, u64::from(settled.contains("|1|1")), "{told:?}");
+        server.clock.advance(1_000 * MINUTE);
+        round(&reconcile).await;
+        assert_eq!(provider.asked(), [""; 0], "once");
+    }
+    // One of them cannot be asked about at first: the other is not asked about again.
+    let (server, provider, reconcile) = ended().await;
+    server.clock.advance(1);
+    let id = server.value("SELECT id FROM sessions");
+    server.opened(&id, "v2").await;
+    Lifecycle { provider: provider.clone(), ..server.app.lifecycle.clone() }.tell().await.unwrap();
+    provider.asked();
+    server.deliver(&server.webhook(), &completed("v1", 0.0)).await;
+    provider.will_say(Err(ModelError::Unavailable { cause: "down".into() }));
+    server.clock.advance(10 * MINUTE);
+    round(&reconcile).await;
+    assert_eq!(provider.asked(), ["look up v1", "look up v2"]);
+    server.deliver(&server.webhook(), &completed("v1", 0.25)).await;
+    provider.will_say(session(true));
+    server.clock.advance(10 * MINUTE);
+    round(&reconcile).await;
+    assert_eq!(provider.asked(), ["look up v2"]);
+    assert_eq!(server.value(SETTLED), "0.2875|reconciled|1|1");
+}
+
 #[tokio::test]
 async fn what_nobody_knows_is_settled_without_a_cost() {
     let (server, provider, reconcile) = ended().await;

@@ -1,11 +1,15 @@
 //! Two versions on one database: the first release's schema and data are brought up to date, its
 //! statements go on working beside this server, and a server that is too old says so.
 
-use crate::support::{Server, database, metrics};
+use crate::support::provider::Scripted;
+use crate::support::{Server, database, metrics, webhook};
 use banter_server::app::App;
 use banter_server::clock::SystemEntropy;
+use banter_server::services::lifecycle::Lifecycle;
+use banter_server::services::reconcile::Reconcile;
 use serde_json::Value;
 use std::path::Path;
+use std::sync::Arc;
 
 const FIRST_SCHEMA: &str = include_str!("../../src/store/migrations/0001_first.sql");
 
@@ -121,12 +125,88 @@ async fn the_first_release_is_upgraded_and_works_on_beside_this_one() {
     assert_eq!(log(&again, "goes-on").await.2, said);
 }
 
+/// A server from before there was a table of the provider's sessions knows the last one of each of ours,
+/// in its row. It may have worked on this database, and may still.
+#[tokio::test]
+async fn what_an_older_server_knows_of_the_providers_sessions_is_taken_over() {
+    let server = webhook::server().await;
+    let url = server.webhook();
+    let provider = Arc::new(Scripted::default());
+    let lifecycle = Lifecycle { provider: provider.clone(), ..server.app.lifecycle.clone() };
+    let reconcile = Reconcile { provider: provider.clone(), ..server.app.reconcile.clone() };
+    let opens = async |provider_session: &str| {
+        let id = server.vapi_session(None).await;
+        server.execute(&format!(
+            "UPDATE sessions SET provider_session = '{provider_session}' WHERE id = '{id}'"
+        ));
+        id
+    };
+    let ends = |id: &str, status: &str, more: &str| {
+        server.execute(&format!(
+            "UPDATE sessions SET status = '{status}', ended_at = 1795000000000, due_at = NULL,
+                    end_reason = 'visitor_ended', attend_at = 1795000000000 {more} WHERE id = '{id}'"
+        ));
+    };
+    let settled = |id: &str| {
+        server.value(&format!(
+            "SELECT status || ' ' || coalesce(cost, '-') || ' ' || coalesce(cost_source, '-')
+             || CASE webhook_missing WHEN 1 THEN ' missing' ELSE '' END FROM sessions WHERE id = '{id}'"
+        ))
+    };
+    // It goes on here, in another one.
+    let goes_on = opens("v1").await;
+    server.opened(&goes_on, "v2").await;
+    let chat = serde_json::json!({"type": "chat.created", "chat": {"id": "c", "sessionId": "v1"}});
+    server.deliver(&url, &chat).await;
+    assert_eq!(server.value("SELECT outcome FROM provider_events"), "applied");
+    for (id, cost) in [("v2", 0.25), ("v1", 0.5)] {
+        server.deliver(&url, &webhook::completed(id, cost)).await;
+    }
+    assert_eq!(settled(&goes_on), "ended 0.75 webhook");
+    // It is over there, and nobody was told.
+    let to_close = opens("v3").await;
+    ends(&to_close, "ending", "");
+    lifecycle.tell().await.unwrap();
+    assert_eq!(provider.asked(), ["close v3"]);
+    // One is completed without a cost; of the other's end nothing was heard before.
+    let unpriced = opens("v4").await;
+    ends(&unpriced, "ended", ", cost = '0', cost_source = 'webhook'");
+    let late = opens("v5").await;
+    ends(&late, "ended", "");
+    server.deliver(&url, &webhook::completed("v5", 0.5)).await;
+    assert_eq!(settled(&late), "ended 0.5 webhook");
+    provider.will_say(Ok(None));
+    server.clock.advance(10 * 60_000);
+    reconcile.settle_ended().await.unwrap();
+    assert_eq!(server.count("usage_records"), 2, "the others have to be asked about");
+    reconcile.ask_overdue().await.unwrap();
+    let mut asked = provider.asked();
+    asked.sort();
+    assert_eq!(asked, ["look up v3", "look up v4"]);
+    assert_eq!(
+        (settled(&unpriced), settled(&to_close)),
+        ("ended 0 webhook".into(), "ended - none".into())
+    );
+    assert_eq!(server.count("usage_records"), 4);
+    // A log that is deleted takes what was said of it along, and events of others are not thrown away.
+    let kept = opens("v6").await;
+    let hang = serde_json::json!({"type": "hang", "session": {"id": "v6"}});
+    server.deliver(&url, &hang).await;
+    server.clock.advance(31 * 24 * 3_600_000);
+    server.app.retention.run().await.unwrap();
+    assert_eq!(server.count("provider_events WHERE provider_session = 'v6'"), 1, "{kept}");
+    ends(&kept, "ended", ", finalized_at = 1795000000000");
+    assert_eq!(server.first_owner().delete(&format!("/logs/{kept}")).await.0, 204);
+    let bodies = "SELECT body FROM provider_events WHERE provider_session = 'v6'";
+    assert_eq!(server.value(bodies), "{}");
+}
+
 #[tokio::test]
 async fn a_server_that_is_too_old_refuses_to_start_and_one_that_is_not_does_not() {
     let server = Server::start().await;
     let start = async || {
         let settings = (*server.app.settings).clone();
-        let (clock, entropy) = (server.clock.clone(), std::sync::Arc::new(SystemEntropy));
+        let (clock, entropy) = (server.clock.clone(), Arc::new(SystemEntropy));
         App::start(settings, clock, entropy, metrics()).await.map(drop)
     };
     start().await.unwrap();

@@ -8,7 +8,7 @@ use banter_shared::message::MessageStatus;
 use banter_shared::session::EndReason;
 use serde_json::json;
 use std::time::{Duration, Instant};
-use vapi_double::{ASSISTANT, Act, Quirk, Script, words};
+use vapi_double::{ASSISTANT, Act, Quirk, Route, Script, words};
 
 #[tokio::test]
 async fn a_conversation_is_one_session_at_vapi() {
@@ -195,6 +195,39 @@ async fn a_session_that_vapi_lost_is_opened_anew_with_all_that_was_said() {
     let third = chat.say("q3", "And then?").await.text().await;
     assert!(third.contains("question"), "{third}");
     assert_eq!(server.double.bodies("POST", "/session").len(), 2);
+}
+
+/// Vapi lost a session, and the visitor leaves while the next one is being opened: it is opened all the
+/// same, and nobody else would ever close it.
+#[tokio::test]
+async fn what_vapi_opens_after_the_end_is_completed_too() {
+    let completed = |server: &VapiServer| {
+        server.double.sessions().first().is_some_and(|session| session["status"] == "completed")
+    };
+    let patient = "[vapi.connections.main]\nfirst_byte_seconds = 20";
+    for is_first in [true, false] {
+        let server = VapiServer::start_with(patient).await;
+        let visitor = server.visitor();
+        let chat = visitor.open().await;
+        if !is_first {
+            chat.say("q1", "Hello").await.text().await;
+            server.double.forget_sessions();
+        }
+        server.double.will_on(Route::Open, Act::Hold(vec![]));
+        let stream = chat.say("q2", "Do you deliver?").await;
+        let opened: usize = if is_first { 1 } else { 2 };
+        let opens = || server.double.bodies("POST", "/session").len() == opened;
+        eventually("another one is being opened", opens).await;
+        assert_eq!(chat.end().await.status(), 200);
+        stream.fails().await;
+        // By now the one that is lost has been told of.
+        let ended = || server.count("sessions WHERE status = 'ended'") == 1;
+        eventually("what there was is closed", ended).await;
+        server.double.release(1);
+        eventually("it is completed", || completed(&server)).await;
+        eventually("and that is known", ended).await;
+        assert_eq!(server.count("provider_sessions WHERE state = 'closed'"), opened as u64);
+    }
 }
 
 #[tokio::test]

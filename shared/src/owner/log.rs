@@ -62,7 +62,7 @@ pub struct Log {
     pub channel: String,
     /// Who ran the assistant: `engine` or `vapi`.
     pub provider: String,
-    /// The id the provider gave the session.
+    /// The id the provider gave the session; the last one of several, where it lost some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider_session: Option<String>,
     /// The account the campaign belongs to.
@@ -101,7 +101,7 @@ pub struct Log {
     pub visitor_messages: u64,
     /// Messages of the assistant.
     pub assistant_messages: u64,
-    /// What it cost at the provider: a decimal number of US dollars.
+    /// What it cost at the provider, all its sessions there together: a decimal number of US dollars.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<String>,
     /// Where the cost comes from.

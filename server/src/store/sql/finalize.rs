@@ -1,51 +1,19 @@
 //! Finalising a session, exactly once: its cost, its minutes, its line in the ledger.
 
 use super::super::Result;
-use super::super::provider_events::{Settlement, Unconfirmed};
-use super::rows::{SESSION_COLUMNS, lock_session, session as read_session};
+use super::super::provider_events::{Unconfirmed, Unsettled};
+use super::provider_sessions::{self, SETTLED};
+use super::rows::{SESSION_COLUMNS, SESSION_WIDTH, lock_session, session as read_session};
 use super::sessions::assistant_of;
 use super::{Transaction, args, outbox, timeline};
 use crate::domain::minutes::{Rule, Used};
+use crate::domain::provider_session::{CostSource, Settlement, is_settled, total};
 use crate::domain::session::SessionRecord;
 use banter_shared::ids::SessionId;
-use rust_decimal::Decimal;
 use serde_json::json;
 
 /// After so many attempts at most the wait between two no longer doubles.
 pub(super) const MAX_DOUBLINGS: u32 = 8;
-
-/// Whether the provider said what a session cost that is not settled yet. A zero may only mean that
-/// Vapi has not filled it in.
-const PRICED: &str = "(cost IS NOT NULL AND cost <> '0')";
-
-/// See [`PRICED`].
-pub(super) fn is_priced(tx: &mut dyn Transaction, session: &SessionRecord) -> Result<bool> {
-    if session.finalized_at.is_some() {
-        return Ok(false);
-    }
-    let sql = format!("SELECT 1 FROM sessions WHERE id = $1 AND {PRICED}");
-    Ok(tx.first(&sql, args![session.id.as_str()])?.is_some())
-}
-
-/// Writes down that the provider completed a session, whose row this transaction has locked, and for
-/// how much. Of several completions before it is settled the greatest cost counts, in whichever order
-/// they came: costs only grow. `false` when it was settled before: a bill does not change.
-pub(super) fn complete(
-    tx: &mut dyn Transaction,
-    session: &SessionRecord,
-    cost: Option<Decimal>,
-) -> Result<bool> {
-    let id = session.id.as_str();
-    let sql = "SELECT cost FROM sessions WHERE id = $1 AND finalized_at IS NULL";
-    let Some(row) = tx.first(sql, args![id])? else { return Ok(false) };
-    let known: Option<Decimal> = row.optional_text(0)?.and_then(|cost| cost.parse().ok());
-    let cost = known.max(cost).map(|cost| cost.normalize().to_string());
-    tx.execute(
-        "UPDATE sessions SET cost = $2, cost_source = 'webhook' WHERE id = $1",
-        args![id, cost],
-    )?;
-    Ok(true)
-}
 
 /// Settles an ended session whose row this transaction has locked: whoever comes second does
 /// nothing. `false` when it was settled before.
@@ -56,12 +24,15 @@ pub(super) fn finalize(
     now: u64,
 ) -> Result<bool> {
     let Some((ended_at, _)) = session.ended else { return Ok(false) };
+    let total = total(&provider_sessions::of(tx, session)?);
+    let cost = total.cost.map(|cost| cost.normalize().to_string());
+    let source = total.source.map_or("none", CostSource::name);
     let row = tx.first(
-        "UPDATE sessions SET finalized_at = $2, attend_at = NULL,
-                cost_source = coalesce(cost_source, 'none')
+        "UPDATE sessions SET finalized_at = $2, attend_at = NULL, cost = $3, cost_source = $4,
+                webhook_missing = $5
          WHERE id = $1 AND finalized_at IS NULL
-         RETURNING visitor_messages, account_id, channel, cost, cost_source",
-        args![session.id.as_str(), now],
+         RETURNING visitor_messages, account_id, channel",
+        args![session.id.as_str(), now, cost.as_ref(), source, total.webhook_missing],
     )?;
     let Some(row) = row else { return Ok(false) };
     session.finalized_at = Some(now);
@@ -71,8 +42,7 @@ pub(super) fn finalize(
         duration_ms: session.active_at.map_or(0, |begin| ended_at.saturating_sub(begin)),
     };
     let counted = rule.minutes(used);
-    let (account, channel, cost) = (row.optional_text(1)?, row.text(2)?, row.optional_text(3)?);
-    let source = row.text(4)?;
+    let (account, channel) = (row.optional_text(1)?, row.text(2)?);
     let id = format!("use_{}", session.id);
     tx.execute(
         "INSERT INTO usage_records (id, session_id, organization_id, account_id, channel, units,
@@ -94,6 +64,9 @@ pub(super) fn finalize(
             now,
         ],
     )?;
+    if total.webhook_missing {
+        timeline::note(tx, &session.id, now, "webhook_missing", &json!({}))?;
+    }
     let minutes = counted.minutes.to_string();
     let detail = json!({ "cost": cost, "source": source, "minutes": minutes });
     timeline::note(tx, &session.id, now, "finalized", &detail)?;
@@ -118,7 +91,7 @@ pub(super) fn finalize_ended(
     let sql = format!(
         "SELECT {SESSION_COLUMNS} FROM sessions
          WHERE attend_at <= $1 AND status = 'ended' AND finalized_at IS NULL
-           AND (provider = 'engine' OR {PRICED}
+           AND (provider = 'engine' OR {SETTLED}
                 OR (provider_session IS NULL AND attend_at <= $2))
          ORDER BY attend_at LIMIT $3 FOR UPDATE SKIP LOCKED"
     );
@@ -138,28 +111,26 @@ pub(super) fn claim_unconfirmed(
     limit: u32,
 ) -> Result<Vec<Unconfirmed>> {
     let sql = format!(
-        "SELECT id, provider_session, attempts, CASE WHEN cost_source IS NULL THEN 0 ELSE 1 END
-         FROM sessions
+        "SELECT {SESSION_COLUMNS}, attempts FROM sessions
          WHERE attend_at <= $1 AND status = 'ended' AND finalized_at IS NULL
-           AND provider <> 'engine' AND NOT {PRICED} AND provider_session IS NOT NULL
+           AND provider <> 'engine' AND NOT {SETTLED} AND provider_session IS NOT NULL
          ORDER BY attend_at LIMIT $2 FOR UPDATE SKIP LOCKED"
     );
     let mut claimed = Vec::new();
     for row in tx.query(&sql, args![now.saturating_sub(patience_ms), limit])? {
-        let (id, attempts) = (row.text(0)?, row.small(2)?);
+        let (session, attempts) = (read_session(&row)?, row.small(SESSION_WIDTH)?);
         let wait = patience_ms << attempts.min(MAX_DOUBLINGS);
         tx.execute(
             "UPDATE sessions SET attend_at = $2, attempts = attempts + 1 WHERE id = $1",
-            args![&id, now + wait - patience_ms],
+            args![session.id.as_str(), now + wait - patience_ms],
         )?;
-        let Some(assistant) = assistant_of(tx, &id)? else { continue };
-        claimed.push(Unconfirmed {
-            session: SessionId(id),
-            provider_session: row.text(1)?,
-            assistant,
-            attempts,
-            completed: row.small(3)? == 1,
-        });
+        let unsettled = provider_sessions::of(tx, &session)?
+            .into_iter()
+            .filter(|one| !one.is_settled)
+            .map(|one| Unsettled { completed: one.completed_at.is_some(), id: one.id })
+            .collect();
+        let Some(assistant) = assistant_of(tx, session.id.as_str())? else { continue };
+        claimed.push(Unconfirmed { session: session.id, unsettled, assistant, attempts });
     }
     Ok(claimed)
 }
@@ -168,6 +139,7 @@ pub(super) fn claim_unconfirmed(
 pub(super) fn settle(
     tx: &mut dyn Transaction,
     id: &SessionId,
+    provider_session: &str,
     settlement: Settlement,
     rule: &Rule,
     now: u64,
@@ -176,23 +148,12 @@ pub(super) fn settle(
     if session.finalized_at.is_some() {
         return Ok(false);
     }
-    if let Settlement::Reconciled { cost } = settlement {
-        let sql = "SELECT cost_source FROM sessions WHERE id = $1";
-        let row = tx.first(sql, args![id.as_str()])?;
-        let completed = row.map(|row| row.optional_text(0)).transpose()?.flatten().is_some();
-        if cost.is_some() || !completed {
-            tx.execute(
-                "UPDATE sessions SET cost = $2, cost_source = 'reconciled' WHERE id = $1",
-                args![id.as_str(), cost.map(|cost| cost.to_string())],
-            )?;
-        }
-        if !completed {
-            tx.execute(
-                "UPDATE sessions SET webhook_missing = 1 WHERE id = $1",
-                args![id.as_str()],
-            )?;
-            timeline::note(tx, id, now, "webhook_missing", &json!({}))?;
-        }
-    }
-    finalize(tx, &mut session, rule, now)
+    let mut all = provider_sessions::of(tx, &session)?;
+    let Some(one) = all.iter_mut().find(|one| one.id == provider_session) else {
+        return Ok(false);
+    };
+    one.settle(settlement);
+    provider_sessions::save(tx, &session, one)?;
+    provider_sessions::show_total(tx, &session, &all)?;
+    Ok(is_settled(&all) && finalize(tx, &mut session, rule, now)?)
 }

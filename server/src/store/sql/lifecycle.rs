@@ -1,7 +1,7 @@
 //! What follows from a change of a session: its row, its timeline, what others are told.
 
 use super::super::{Notice, Result};
-use super::{Transaction, Value, args, outbox, provider_events, timeline};
+use super::{Transaction, Value, args, outbox, timeline};
 use crate::domain::session::{Change, Happening, Phase, SessionRecord};
 use banter_shared::session::EndReason;
 use serde_json::json;
@@ -48,10 +48,6 @@ pub(super) fn happen_and_count(
     if before.leaving.is_some() && session.leaving.is_none() && session.ended.is_none() {
         timeline::note_coming_or_going(tx, id, now, "returned", &json!({}))?;
     }
-    if session.provider_session.is_some() && before.provider_session.is_none() {
-        let detail = json!({ "providerSession": session.provider_session });
-        timeline::note(tx, id, now, "opened", &detail)?;
-    }
     if change == Change::Activated {
         outbox::emit(tx, &session.organization, "session.started", id, now, |_| {
             Ok(json!({
@@ -64,12 +60,9 @@ pub(super) fn happen_and_count(
     if let (Change::Ended, Some((at, reason))) = (change, session.ended) {
         ended(tx, session, at, reason, now)?;
     }
-    if session.phase == Phase::Ended && before.phase == Phase::Ending {
+    let is_closed = session.phase == Phase::Ended && before.phase != Phase::Ended;
+    if is_closed && session.provider_session.is_some() {
         timeline::note(tx, id, now, closing, &json!({}))?;
-    }
-    if session.provider_session != before.provider_session {
-        // What the provider said of its session before we knew that it is ours.
-        provider_events::apply_waiting(tx, session, now)?;
     }
     Ok(change)
 }
@@ -118,9 +111,11 @@ fn save(
     now: u64,
 ) -> Result<()> {
     let mut row = Columns::of(session.id.as_str());
-    let phase_changed = session.phase != before.phase;
-    if phase_changed {
+    let is_opened = session.provider_session != before.provider_session;
+    if session.phase != before.phase {
         row.set("status", session.phase.name());
+    }
+    if session.phase != before.phase || (is_opened && session.phase == Phase::Ending) {
         // What failed while the provider was to be told says nothing about what is next.
         row.set("attempts", 0_u32);
         if needs_attention(session) || needs_attention(before) {
@@ -141,7 +136,7 @@ fn save(
         row.set("ended_at", session.ended.map(|(at, _)| at));
         row.set("end_reason", session.ended.map(|(_, reason)| reason.name()));
     }
-    if session.provider_session != before.provider_session {
+    if is_opened {
         row.set("provider_session", session.provider_session.as_ref());
     }
     // A deadline that moves on is not written: with every message it does, and what is looked at too

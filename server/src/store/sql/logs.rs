@@ -309,7 +309,8 @@ fn remove(tx: &mut dyn Transaction, session: &str) -> Result<u64> {
     tx.execute(
         "UPDATE provider_events SET body = '{}', outcome = 'ignored'
          WHERE provider_session IS NOT NULL AND (provider, provider_session) IN
-               (SELECT provider, provider_session FROM sessions WHERE id = $1)",
+               (SELECT provider, id FROM provider_sessions WHERE session_id = $1
+                UNION ALL SELECT provider, provider_session FROM sessions WHERE id = $1)",
         args![session],
     )?;
     tx.execute("DELETE FROM messages WHERE session_id = $1", args![session])?;

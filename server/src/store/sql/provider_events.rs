@@ -12,14 +12,16 @@ mod whose;
 pub(super) use whose::lock_provider_session;
 
 use super::super::provider_events::{Delivered, NewProviderEvent, Outcome, Unconfirmed};
-use super::super::{ProviderEventRepository, Result, Settlement, WebhookTarget};
-use super::finalize::{claim_unconfirmed, complete, finalize, finalize_ended, is_priced, settle};
+use super::super::{ProviderEventRepository, Result, WebhookTarget};
+use super::finalize::{claim_unconfirmed, finalize, finalize_ended, settle};
 use super::lifecycle::happen;
+use super::provider_sessions;
 use super::rows::{from_json, to_json};
 use super::{SqlStore, Transaction, args, timeline};
 use crate::domain::minutes::Rule;
 use crate::domain::provider::ProviderName;
-use crate::domain::provider_event::ProviderEvent;
+use crate::domain::provider_event::{Completion, ProviderEvent};
+use crate::domain::provider_session::{Settlement, Standing, is_settled};
 use crate::domain::session::{Happening, Phase, SessionRecord};
 use async_trait::async_trait;
 use banter_shared::ids::{SessionId, WidgetId};
@@ -110,18 +112,22 @@ impl ProviderEventRepository for SqlStore {
     async fn settle(
         &self,
         session: &SessionId,
+        provider_session: &str,
         settlement: Settlement,
         rule: Rule,
         now: u64,
     ) -> Result<bool> {
-        let session = session.clone();
-        self.write(move |tx| settle(tx, &session, settlement, &rule, now)).await
+        let (session, provider_session) = (session.clone(), provider_session.to_owned());
+        self.write(move |tx| settle(tx, &session, &provider_session, settlement, &rule, now)).await
     }
 }
 
-/// Events that no log took note of and whose session, if they name one, has no log.
-const UNCLAIMED: &str = "outcome IN ('waiting', 'ignored') AND NOT EXISTS (
-    SELECT 1 FROM sessions WHERE sessions.provider = provider_events.provider
+/// Events that no log took note of and whose session, if they name one, has no log; also none of an older
+/// server's.
+const UNCLAIMED: &str = "outcome IN ('waiting', 'ignored')
+    AND NOT EXISTS (SELECT 1 FROM provider_sessions AS one
+        WHERE one.provider = provider_events.provider AND one.id = provider_events.provider_session)
+    AND NOT EXISTS (SELECT 1 FROM sessions WHERE sessions.provider = provider_events.provider
         AND sessions.provider_session = provider_events.provider_session)";
 
 /// What is kept of an event: what it was understood to say, beside its body, of which a part may
@@ -160,9 +166,10 @@ fn record(tx: &mut dyn Transaction, new: &NewProviderEvent) -> Result<Delivered>
         None => Outcome::Waiting,
         Some(mut session) => {
             apply(tx, &mut session, event, &new.body, new.now)?;
-            // Completed by this event, or by one that had waited for it.
-            let settled =
-                is_priced(tx, &session)? && finalize(tx, &mut session, &new.rule, new.now)?;
+            // The last one to be completed, by this event or by one that had waited for it.
+            let settled = session.ended.is_some()
+                && is_settled(&provider_sessions::of(tx, &session)?)
+                && finalize(tx, &mut session, &new.rule, new.now)?;
             if settled { Outcome::Finalized } else { Outcome::Applied }
         }
     };
@@ -173,15 +180,15 @@ fn record(tx: &mut dyn Transaction, new: &NewProviderEvent) -> Result<Delivered>
     Ok(Delivered::Stored(outcome))
 }
 
-/// Applies events that came before their session was known by the provider's id, whose lock this
+/// Applies events that came before their session was known by the provider's `id`, whose lock this
 /// transaction holds. One of them may complete it; unless the caller finalises it, the next round of
 /// `finalize_ended` does.
 pub(super) fn apply_waiting(
     tx: &mut dyn Transaction,
     session: &mut SessionRecord,
+    id: &str,
     now: u64,
 ) -> Result<()> {
-    let Some(id) = session.provider_session.clone() else { return Ok(()) };
     if session.provider != PROVIDER {
         return Ok(());
     }
@@ -189,7 +196,7 @@ pub(super) fn apply_waiting(
         "SELECT digest, body FROM provider_events
          WHERE provider = $1 AND provider_session = $2 AND organization_id = $3
            AND outcome = 'waiting'",
-        args![PROVIDER.name(), &id, &session.organization],
+        args![PROVIDER.name(), id, &session.organization],
     )?;
     let mut waiting = Vec::new();
     for row in rows {
@@ -223,16 +230,43 @@ fn apply(
         happen(tx, session, Happening::Began, now)?;
     }
     let Some(completion) = event.completion(now) else { return Ok(()) };
-    if !complete(tx, session, completion.cost)? {
-        return Ok(());
+    // Said of our session by its name alone, it is about the one it is led in.
+    let id = event.provider_session.clone().or_else(|| session.provider_session.clone());
+    let Some(id) = id else {
+        let at = completion.at.max(session.last_activity_at).min(now);
+        return happen(tx, session, Happening::ProviderClosed, at).map(drop);
+    };
+    complete(tx, session, &id, completion, event, body, now)
+}
+
+/// Applies the completion of one of the provider's sessions. Once ours is settled nothing of it changes
+/// any more but that there is one less to close: a bill stands.
+fn complete(
+    tx: &mut dyn Transaction,
+    session: &mut SessionRecord,
+    id: &str,
+    completion: Completion,
+    event: &ProviderEvent,
+    body: &Json,
+    now: u64,
+) -> Result<()> {
+    let mut all = provider_sessions::of(tx, session)?;
+    let Some(one) = all.iter_mut().find(|one| one.id == id) else { return Ok(()) };
+    if session.finalized_at.is_some() {
+        one.standing = Standing::Closed;
+    } else {
+        one.complete(completion);
     }
-    // Of a session that another client led, only the provider knows what was said.
-    tx.execute(
-        "UPDATE sessions SET visitor_messages = $2 WHERE id = $1 AND visitor_messages = 0",
-        args![session.id.as_str(), event.visitor_messages.unwrap_or_default()],
-    )?;
-    transcript::keep(tx, session, body, completion.at)?;
-    let at = completion.at.max(session.last_activity_at).min(now);
-    happen(tx, session, Happening::ProviderClosed, at)?;
-    Ok(())
+    let one = one.clone();
+    provider_sessions::save(tx, session, &one)?;
+    if session.finalized_at.is_none() {
+        provider_sessions::show_total(tx, session, &all)?;
+        // Of a session that another client led, only the provider knows what was said.
+        tx.execute(
+            "UPDATE sessions SET visitor_messages = $2 WHERE id = $1 AND visitor_messages = 0",
+            args![session.id.as_str(), event.visitor_messages.unwrap_or_default()],
+        )?;
+        transcript::keep(tx, session, body, completion.at)?;
+    }
+    provider_sessions::over(tx, session, &one, &all, now)
 }

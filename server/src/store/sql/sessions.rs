@@ -5,11 +5,12 @@ use super::finalize::MAX_DOUBLINGS;
 use super::lifecycle::{happen, look_later};
 use super::provider_events::lock_provider_session;
 use super::rows::{
-    SESSION_COLUMNS, find_session, from_json, insert_messages, is_elsewhere, lock_session,
-    messages, said, session,
+    SESSION_COLUMNS, SESSION_WIDTH, find_session, from_json, insert_messages, is_elsewhere,
+    lock_session, messages, said, session,
 };
-use super::{SqlStore, Transaction, args, timeline};
+use super::{SqlStore, Transaction, args, provider_sessions, timeline};
 use crate::domain::assistant::Assistant;
+use crate::domain::provider_session::Standing;
 use crate::domain::session::{Change, Happening, Phase, SessionRecord, runs_out};
 use async_trait::async_trait;
 use banter_shared::ids::SessionId;
@@ -64,12 +65,20 @@ impl SessionRepository for SqlStore {
             }
         }
         self.write(move |tx| {
-            if let Happening::Opened(provider_session) = &happening {
+            let opened = match &happening {
+                Happening::Opened(provider_session) => Some(provider_session),
+                _ => None,
+            };
+            if let Some(provider_session) = opened {
                 // Before the row, as whoever takes in what the provider says of it does.
                 lock_provider_session(tx, provider_session)?;
             }
             let Some(mut session) = lock_session(tx, &id)? else { return Ok(None) };
-            let change = happen(tx, &mut session, happening.clone(), now)?;
+            let happening = happening.clone();
+            let change = match opened {
+                Some(opened) => provider_sessions::learn(tx, &mut session, opened, happening, now)?,
+                None => happen(tx, &mut session, happening, now)?,
+            };
             Ok(Some((session, change)))
         })
         .await
@@ -95,26 +104,56 @@ impl SessionRepository for SqlStore {
 
     async fn claim_closing(&self, now: u64, patience_ms: u64, limit: u32) -> Result<Vec<ToClose>> {
         self.write(move |tx| {
-            let sql = "SELECT id, provider_session, attempts FROM sessions
+            let sql = format!(
+                "SELECT {SESSION_COLUMNS}, attempts FROM sessions
                  WHERE attend_at <= $1 AND status = 'ending'
-                 ORDER BY attend_at LIMIT $2 FOR UPDATE SKIP LOCKED";
+                 ORDER BY attend_at LIMIT $2 FOR UPDATE SKIP LOCKED"
+            );
             let mut claimed = Vec::new();
-            for row in tx.query(sql, args![now, limit])? {
-                let (id, attempts) = (row.text(0)?, row.small(2)?);
+            for row in tx.query(&sql, args![now, limit])? {
+                let (session, attempts) = (session(&row)?, row.small(SESSION_WIDTH)?);
                 let wait = patience_ms << attempts.min(MAX_DOUBLINGS);
                 tx.execute(
                     "UPDATE sessions SET attend_at = $2, attempts = attempts + 1 WHERE id = $1",
-                    args![&id, now + wait],
+                    args![session.id.as_str(), now + wait],
                 )?;
-                let Some(assistant) = assistant_of(tx, &id)? else { continue };
+                let provider_sessions = provider_sessions::of(tx, &session)?
+                    .into_iter()
+                    .filter(|one| one.standing == Standing::Open)
+                    .map(|one| one.id)
+                    .collect();
+                let Some(assistant) = assistant_of(tx, session.id.as_str())? else { continue };
                 claimed.push(ToClose {
-                    session: SessionId(id),
-                    provider_session: row.text(1)?,
+                    session: session.id,
+                    provider_sessions,
                     assistant,
                     attempts,
                 });
             }
             Ok(claimed)
+        })
+        .await
+    }
+
+    async fn close_provider_session(
+        &self,
+        session: &SessionId,
+        provider_session: &str,
+        standing: Standing,
+        now: u64,
+    ) -> Result<()> {
+        let (session, provider_session) = (session.clone(), provider_session.to_owned());
+        self.write(move |tx| {
+            let Some(mut session) = lock_session(tx, &session)? else { return Ok(()) };
+            let mut all = provider_sessions::of(tx, &session)?;
+            let open = all
+                .iter_mut()
+                .find(|one| one.id == provider_session && one.standing == Standing::Open);
+            let Some(one) = open else { return Ok(()) };
+            one.standing = standing;
+            let one = one.clone();
+            provider_sessions::save(tx, &session, &one)?;
+            provider_sessions::over(tx, &mut session, &one, &all, now)
         })
         .await
     }

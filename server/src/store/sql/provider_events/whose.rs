@@ -3,8 +3,8 @@
 
 use super::super::super::{NewProviderEvent, Result};
 use super::super::lifecycle::happen;
-use super::super::rows::{SESSION_COLUMNS, lock_session, session as read_session};
-use super::super::{Dialect, Transaction, args, timeline};
+use super::super::rows::lock_session;
+use super::super::{Dialect, Transaction, args, provider_sessions, timeline};
 use super::{PROVIDER, apply_waiting};
 use crate::domain::provider_event::Kind;
 use crate::domain::session::{Happening, Phase, SessionRecord};
@@ -26,8 +26,8 @@ pub(super) fn find(
     };
     if let Some(id) = &event.provider_session {
         lock_provider_session(tx, id)?;
-        if let Some(session) = by_provider_session(tx, id)?.filter(is_ours) {
-            return Ok(Some(session));
+        if let Some(session) = provider_sessions::whose(tx, PROVIDER, id)? {
+            return Ok(Some(session).filter(is_ours));
         }
     }
     let named = match &event.session_name {
@@ -36,26 +36,18 @@ pub(super) fn find(
     };
     match (named, &event.provider_session, &new.target.widget) {
         (Some(session), None, _) => Ok(Some(session)),
-        (Some(mut session), Some(id), _) if session.provider_session.is_none() => {
-            happen(tx, &mut session, Happening::Opened(id.clone()), new.now)?;
+        // Ours by its name and not yet by its id: we are about to be told it, or the answer in which we
+        // would have been was lost.
+        (Some(mut session), Some(id), _) => {
+            let heard = Happening::Heard(id.clone());
+            provider_sessions::learn(tx, &mut session, id, heard, new.now)?;
             Ok(Some(session))
         }
-        // Ours by its name and not by its id: the provider lost a session and is opening the next
-        // one, whose id we are about to be told, or this is the one that it lost.
-        (Some(_), Some(_), _) => Ok(None),
         (None, Some(id), Some(widget)) if event.kind == Kind::SessionCreated => {
             create(tx, new, widget, id)
         }
         (None, ..) => Ok(None),
     }
-}
-
-fn by_provider_session(tx: &mut dyn Transaction, id: &str) -> Result<Option<SessionRecord>> {
-    let sql = format!(
-        "SELECT {SESSION_COLUMNS} FROM sessions WHERE provider = $1 AND provider_session = $2
-         FOR UPDATE"
-    );
-    tx.first(&sql, args![PROVIDER.name(), id])?.as_ref().map(read_session).transpose()
 }
 
 /// Begins the log of a session that our widget did not open: somebody else's client talks to the
@@ -92,7 +84,7 @@ fn create(
     let detail = json!({ "by": PROVIDER.name(), "providerSession": provider_session });
     timeline::note(tx, &session.id, began, "created", &detail)?;
     happen(tx, &mut session, Happening::Began, began)?;
-    apply_waiting(tx, &mut session, new.now)?;
+    apply_waiting(tx, &mut session, provider_session, new.now)?;
     Ok(Some(session))
 }
 
