@@ -228,6 +228,17 @@ async fn what_vapi_opens_after_the_end_is_completed_too() {
         eventually("and that is known", ended).await;
         assert_eq!(server.count("provider_sessions WHERE state = 'closed'"), opened as u64);
     }
+    // The log is deleted meanwhile: nothing here says any more that there is something to close.
+    let server = VapiServer::start_with(patient).await;
+    let visitor = server.visitor();
+    let chat = visitor.open().await;
+    server.double.will_on(Route::Open, Act::Hold(vec![]));
+    let stream = chat.say("q1", "Hello").await;
+    eventually("it is being opened", || server.double.bodies("POST", "/session").len() == 1).await;
+    server.execute("DELETE FROM messages; DELETE FROM session_events; DELETE FROM sessions");
+    server.double.release(1);
+    stream.fails().await;
+    eventually("it is completed", || completed(&server)).await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 use super::{Converse, cut_off, interrupted};
 use crate::domain::session::Happening;
 use crate::domain::text;
-use crate::providers::{Ask, Delta, ModelError, Opening};
+use crate::providers::{Ask, Delta, ModelError, Opening, in_time};
 use crate::services::answer::{Answer, End};
 use crate::store::{AnswerEnd, AnswerKey, AnswerOrder, Durable, Finished};
 use banter_shared::error::{ErrorBody, codes};
@@ -238,7 +238,8 @@ impl Converse {
         order: &AnswerOrder,
     ) -> impl Future<Output = Result<Option<String>, Stop>> + Send + 'static {
         let (store, provider) = (self.store.clone(), self.provider.clone());
-        let (clock, assistant) = (self.clock.clone(), order.assistant.clone());
+        let (clock, tasks, assistant) =
+            (self.clock.clone(), self.tasks.clone(), order.assistant.clone());
         let (session, expires_at) = (order.session.id.clone(), order.session.expires_at);
         async move {
             let expires_in = Duration::from_millis(expires_at.saturating_sub(clock.now_ms()));
@@ -246,7 +247,15 @@ impl Converse {
             let opened = provider.open(&assistant, opening).await.map_err(Stop::Failed)?;
             let Some(id) = &opened else { return Ok(None) };
             let happening = Happening::Opened(id.clone());
-            match store.happen(&session, happening, clock.now_ms()).await {
+            let happened = store.happen(&session, happening, clock.now_ms()).await;
+            if !matches!(happened, Ok(Some(_))) {
+                // Its log is gone, or cannot be told of it: nobody else would ever close it.
+                let id = id.clone();
+                tasks.spawn(async move {
+                    let _ = in_time(provider.close(&assistant, &id)).await;
+                });
+            }
+            match happened {
                 Ok(Some((record, _))) if record.ended.is_none() => Ok(opened),
                 // It ended meanwhile: there is nobody to answer.
                 Ok(_) => Err(Stop::Cancelled),
