@@ -112,8 +112,14 @@ pub enum Happening {
     End(EndReason),
     /// The provider says that it runs the session.
     Began,
-    /// The provider opened a session of its own, which we asked for: this one is led in it from now on.
-    Opened(String),
+    /// The provider opened a session of its own, which we asked for: this one is led in it from now on,
+    /// unless another has come first.
+    Opened {
+        /// What the provider calls it.
+        id: String,
+        /// The one that it was asked for in place of: one that the provider had lost, or none.
+        instead_of: Option<String>,
+    },
     /// The provider has opened a session of its own for this one, although we were not told so when we
     /// asked for one.
     Heard(String),
@@ -234,10 +240,15 @@ impl SessionRecord {
                 Change::Activated
             }
             Happening::Began => Change::None,
-            Happening::Opened(id) => {
-                let is_news = self.provider_session.as_ref() != Some(&id);
+            Happening::Opened { id, instead_of } => {
+                // What was asked for by somebody who left may come when more has been said in another.
+                if self.provider_session != instead_of
+                    || self.provider_session.as_ref() == Some(&id)
+                {
+                    return Change::None;
+                }
                 self.provider_session = Some(id);
-                if is_news { Change::Touched } else { Change::None }
+                Change::Touched
             }
             Happening::Heard(id) => {
                 if self.provider_session.is_some() {
@@ -287,7 +298,7 @@ impl SessionRecord {
             }
             // Opened while the visitor left, the first one or one after a lost one: the provider has to be
             // told of it, whatever it was told before.
-            Happening::Opened(id) if self.provider_session.as_ref() != Some(id) => {
+            Happening::Opened { id, .. } if self.provider_session.as_ref() != Some(id) => {
                 self.provider_session = Some(id.clone());
                 self.phase = Phase::Ending;
                 true

@@ -241,11 +241,13 @@ impl Place {
         let happens = async |happening, now| {
             self.done(number, store.happen(&ours, happening, now).await);
         };
-        if case.opened == Opened::Anew {
-            happens(Happening::Opened(format!("lost-{number}")), BEGAN).await;
+        let lost = (case.opened == Opened::Anew).then(|| format!("lost-{number}"));
+        if let Some(id) = lost.clone() {
+            happens(Happening::Opened { id, instead_of: None }, BEGAN).await;
         }
+        let opened = Happening::Opened { id: vapis, instead_of: lost };
         if case.opened == Opened::Before {
-            happens(Happening::Opened(vapis.clone()), BEGAN).await;
+            happens(opened.clone(), BEGAN).await;
         }
         if case.left {
             happens(Happening::End(EndReason::VisitorEnded), BEGAN + 500).await;
@@ -257,7 +259,7 @@ impl Place {
         for (at, event) in order.come.iter().enumerate() {
             let now = HEARD + at as u64;
             if is_late && at == told_after {
-                happens(Happening::Opened(vapis.clone()), now).await;
+                happens(opened.clone(), now).await;
             }
             let event = self.event(case, &case.events[*event], number, now);
             self.done(number, store.record_event(event).await);
@@ -266,7 +268,7 @@ impl Place {
             }
         }
         if is_late && told_after == order.come.len() {
-            happens(Happening::Opened(vapis.clone()), HEARD + 100).await;
+            happens(opened, HEARD + 100).await;
         }
         number
     }

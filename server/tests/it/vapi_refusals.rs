@@ -157,3 +157,34 @@ async fn whoever_leaves_while_a_session_is_being_opened_is_not_answered() {
     assert!(!chat.retry("q1", "Hi").await.text().await.is_empty());
     assert_eq!(server.double.sessions().len(), 1);
 }
+
+/// Its visitor comes back and asks again, which opens another one; the first one comes after that, or while
+/// that is being opened. What was said is in one of them, and the next question goes there.
+#[tokio::test]
+async fn a_session_that_is_opened_late_takes_no_chat_over() {
+    for again in [0, 1_500] {
+        let server = VapiServer::start().await;
+        let visitor = server.visitor();
+        let late = Script::default().delay(Duration::from_millis(1_900));
+        server.double.will_on(Route::Open, late);
+        let chat = visitor.open().await;
+        let stream = chat.say("q1", "Hi").await;
+        eventually("Vapi is asked", || !server.double.bodies("POST", "/session").is_empty()).await;
+        drop(stream);
+        server.quiet().await;
+        server.double.will_on(Route::Open, Script::default().delay(Duration::from_millis(again)));
+        chat.retry("q1", "Hi").await.text().await;
+        eventually("both are opened", || server.double.sessions().len() == 2).await;
+        let opened = "session_events WHERE kind = 'opened'";
+        eventually("both are known", || server.count(opened) == 2).await;
+        chat.say("q2", "And?").await.text().await;
+        let chats = server.double.bodies("POST", "/chat");
+        assert_eq!(chats.len(), 2);
+        assert_eq!(chats[0]["sessionId"], chats[1]["sessionId"], "{again}");
+        // Both are closed with the chat.
+        chat.end().await;
+        server.app.lifecycle.tell().await.unwrap();
+        let is_completed = |session: &Value| session["status"] == "completed";
+        assert!(server.double.sessions().iter().all(is_completed));
+    }
+}

@@ -172,9 +172,13 @@ impl Pair {
                     return;
                 }
                 self.all.push(opened(&id));
-                let is_heard = matches!(step, Step::Heard(_));
-                let happening = if is_heard { Happening::Heard } else { Happening::Opened };
-                self.session.apply(happening(id), now);
+                let happening = match step {
+                    Step::Heard(_) => Happening::Heard(id),
+                    _ => {
+                        Happening::Opened { id, instead_of: self.session.provider_session.clone() }
+                    }
+                };
+                self.session.apply(happening, now);
             }
             Step::Completed(id) => self.over(*id, |one| one.complete(done("1")), now),
             // Nobody is told of what goes on.

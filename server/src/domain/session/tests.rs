@@ -161,15 +161,16 @@ fn a_provider_with_a_session_of_its_own_is_told() {
 /// What is opened after the end has to be closed, whatever was opened and closed before.
 #[test]
 fn a_provider_that_opens_too_late_is_told() {
-    use Happening::{Heard, Opened};
+    use Happening::Heard;
     let (v, w) = (Some("v"), Some("w"));
+    let opened = |id: &str| Happening::Opened { id: id.into(), instead_of: None };
     for (before, closed, happening, change, led_in) in [
-        (None, false, Opened("v".into()), Change::Touched, v),
+        (None, false, opened("v"), Change::Touched, v),
         (None, false, Heard("v".into()), Change::Touched, v),
-        (v, false, Opened("w".into()), Change::Touched, w),
-        (v, true, Opened("w".into()), Change::Touched, w),
+        (v, false, opened("w"), Change::Touched, w),
+        (v, true, opened("w"), Change::Touched, w),
         (v, true, Heard("w".into()), Change::Touched, v),
-        (v, true, Opened("v".into()), Change::None, v),
+        (v, true, opened("v"), Change::None, v),
     ] {
         let mut late = record(before);
         late.apply(Happening::End(EndReason::TabClosed), 5_000);
@@ -185,13 +186,22 @@ fn a_provider_that_opens_too_late_is_told() {
 }
 
 #[test]
-fn a_session_is_led_in_the_last_one_that_was_opened_for_it() {
+fn a_session_is_led_in_the_last_one_that_was_opened_in_place_of_the_one_before() {
     let mut session = record(None);
+    let opened = |id: &str, instead_of: Option<&str>| Happening::Opened {
+        id: id.into(),
+        instead_of: instead_of.map(str::to_owned),
+    };
     for (happening, led_in) in [
         (Happening::Heard("a".into()), "a"),
-        (Happening::Opened("a".into()), "a"),
-        (Happening::Opened("b".into()), "b"),
+        (opened("a", None), "a"),
+        // Lost, and another opened in its place.
+        (opened("b", Some("a")), "b"),
         (Happening::Heard("c".into()), "b"),
+        // Asked for before one was there, or in place of one that has been replaced since.
+        (opened("d", None), "b"),
+        (opened("e", Some("a")), "b"),
+        (opened("f", Some("b")), "f"),
     ] {
         session.apply(happening, 2_000);
         assert_eq!(session.provider_session.as_deref(), Some(led_in));
@@ -209,7 +219,8 @@ fn happening() -> impl Strategy<Value = Happening> {
         (reason.clone(), 0_u64..100_000).prop_map(|(reason, grace_ms)| left(reason, grace_ms)),
         reason.prop_map(Happening::End),
         Just(Happening::Began),
-        "[ab]".prop_map(Happening::Opened),
+        ("[ab]", prop::option::of("[ab]"))
+            .prop_map(|(id, instead_of)| Happening::Opened { id, instead_of }),
         "[ab]".prop_map(Happening::Heard),
         Just(Happening::ProviderClosed),
         Just(Happening::ProviderUntold),

@@ -241,12 +241,13 @@ impl Converse {
         let (clock, tasks, assistant) =
             (self.clock.clone(), self.tasks.clone(), order.assistant.clone());
         let (session, expires_at) = (order.session.id.clone(), order.session.expires_at);
+        let instead_of = order.session.provider_session.clone();
         async move {
             let expires_in = Duration::from_millis(expires_at.saturating_sub(clock.now_ms()));
             let opening = Opening { session: &session, expires_in };
             let opened = provider.open(&assistant, opening).await.map_err(Stop::Failed)?;
             let Some(id) = &opened else { return Ok(None) };
-            let happening = Happening::Opened(id.clone());
+            let happening = Happening::Opened { id: id.clone(), instead_of };
             let happened = store.happen(&session, happening, clock.now_ms()).await;
             if !matches!(happened, Ok(Some(_))) {
                 // Its log is gone, or cannot be told of it: nobody else would ever close it.
@@ -256,7 +257,8 @@ impl Converse {
                 });
             }
             match happened {
-                Ok(Some((record, _))) if record.ended.is_none() => Ok(opened),
+                // Where another has come first, that is it.
+                Ok(Some((record, _))) if record.ended.is_none() => Ok(record.provider_session),
                 // It ended meanwhile: there is nobody to answer.
                 Ok(_) => Err(Stop::Cancelled),
                 Err(error) => {

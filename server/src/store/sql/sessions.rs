@@ -66,7 +66,7 @@ impl SessionRepository for SqlStore {
         }
         self.write(move |tx| {
             let opened = match &happening {
-                Happening::Opened(provider_session) => Some(provider_session),
+                Happening::Opened { id, .. } => Some(id),
                 _ => None,
             };
             if let Some(provider_session) = opened {

@@ -71,7 +71,9 @@ impl Server {
     /// The provider has answered and told its id of a session.
     pub(crate) async fn opened(&self, session: &str, provider_session: &str) {
         let (now, id) = (self.app.clock.now_ms(), SessionId(session.to_owned()));
-        let opened = Happening::Opened(provider_session.to_owned());
+        let sql = "SELECT coalesce(provider_session, '') FROM sessions WHERE id = ";
+        let before = Some(self.value(&format!("{sql}'{id}'"))).filter(|id| !id.is_empty());
+        let opened = Happening::Opened { id: provider_session.to_owned(), instead_of: before };
         self.app.store.happen(&id, opened, now).await.unwrap();
     }
 }
