@@ -39,14 +39,20 @@ async fn ghost(server: &Server, chat: &Chat<'_>) {
     ));
 }
 
+/// Reads such an answer along.
+async fn read_along(server: &Server, chat: &Chat<'_>) -> Stream {
+    ghost(server, chat).await;
+    let mut stream = chat.say("q1", "Hi").await;
+    stream.read_until("Half an ").await;
+    stream
+}
+
 #[tokio::test]
 async fn whoever_reads_a_dead_servers_answer_along_is_told_of_the_end() {
     let server = Server::start().await;
     let visitor = server.visitor();
     let chat = visitor.open().await;
-    ghost(&server, &chat).await;
-    let mut stream = chat.say("q1", "Hi").await;
-    stream.read_until("Half an ").await;
+    let stream = read_along(&server, &chat).await;
     end_unheard(&server, &chat);
     server.sql("DELETE FROM nodes WHERE id = 'ghost'");
     is_over(stream).await;
@@ -58,9 +64,7 @@ async fn whoever_reads_a_dead_servers_answer_along_is_told_that_the_store_fails(
     let server = Server::start().await;
     let visitor = server.visitor();
     let chat = visitor.open().await;
-    ghost(&server, &chat).await;
-    let mut stream = chat.say("q1", "Hi").await;
-    stream.read_until("Half an ").await;
+    let stream = read_along(&server, &chat).await;
     // Where it stands can be read, but it cannot be asked for anew.
     server.sql("ALTER TABLE assistants RENAME TO hidden; DELETE FROM nodes WHERE id = 'ghost'");
     let (_, error) = tokio::time::timeout(Duration::from_secs(10), stream.fails()).await.unwrap();
@@ -75,9 +79,7 @@ async fn a_dead_servers_answer_is_not_asked_for_anew_when_nobody_reads_it_any_mo
     let server = Server::start().await;
     let visitor = server.visitor();
     let chat = visitor.open().await;
-    ghost(&server, &chat).await;
-    let mut stream = chat.say("q1", "Hi").await;
-    stream.read_until("Half an ").await;
+    let stream = read_along(&server, &chat).await;
     drop(stream);
     server.quiet().await;
     server.sql("DELETE FROM nodes WHERE id = 'ghost'");
