@@ -25,6 +25,10 @@ const MAX_GROUP: usize = 256;
 /// told in the time a word takes, and most flushes for ends alone are saved.
 const LINGER: Duration = Duration::from_millis(5);
 
+/// In so much time there are two commits at most: under load they are for many operations each, and a
+/// writer with little to do never notices.
+const TWO_COMMITS_IN: Duration = Duration::from_millis(2);
+
 /// How long what was committed and nobody waits for may take to be flushed: mostly until the end of the
 /// answer that it was for, which is waited for, and then one flush is for both.
 const FLUSH_WITHIN: Duration = Duration::from_millis(20);
@@ -218,6 +222,8 @@ fn run(
     let mut statements = Statements::new(connection);
     // Until when something that was committed has to be flushed.
     let mut flush_by = None;
+    // When the last two commits were.
+    let mut commits = [None; 2];
     loop {
         let first = match next(inbox, flush_by) {
             Ok(first) => first,
@@ -229,8 +235,10 @@ fn run(
             Err(RecvTimeoutError::Disconnected) => return log.flush(drop),
         };
         let mut group = Vec::new();
-        let committed =
-            commit_group(&mut statements, first, &Company { inbox, linger }, &mut group);
+        let not_before = commits[0].map(|at: Instant| at + TWO_COMMITS_IN);
+        let company = Company { inbox, linger, not_before };
+        let committed = commit_group(&mut statements, first, &company, &mut group);
+        commits = [commits[1], Some(Instant::now())];
         if let Err(error) = &committed {
             tracing::error!(
                 error = error as &dyn std::error::Error,
@@ -310,27 +318,31 @@ struct Company<'a> {
     inbox: &'a Receiver<Box<dyn Operation>>,
     /// How long what can wait does so.
     linger: Duration,
+    /// When the next commit may be, if it may not be at once.
+    not_before: Option<Instant>,
 }
 
 impl Company<'_> {
     /// What is to be committed with what there is.
     ///
-    /// The others have the processor once before a commit in haste. Those who want to write come
-    /// together, and a flush is for all of them; those who were told what was decided go on with that,
-    /// and what they ask for is on its way meanwhile.
+    /// The others have the processor once before a commit in haste, or as long as it takes until there
+    /// may be another one. Those who want to write come together, and a commit is for all of them; those
+    /// who were told what was decided go on with that, and what they ask for is on its way meanwhile.
     fn next(&self, haste: Haste, until: Instant) -> Option<Box<dyn Operation>> {
         if let Ok(operation) = self.inbox.try_recv() {
             return Some(operation);
         }
-        match haste {
-            Haste::Now => {
+        let now = Instant::now();
+        let not_before = self.not_before.filter(|at| *at > now);
+        let until = match (haste, not_before) {
+            (Haste::Now, None) => {
                 std::thread::yield_now();
-                self.inbox.try_recv().ok()
+                return self.inbox.try_recv().ok();
             }
-            Haste::Soon => {
-                self.inbox.recv_timeout(until.saturating_duration_since(Instant::now())).ok()
-            }
-        }
+            (Haste::Now, Some(at)) => at,
+            (Haste::Soon, _) => until,
+        };
+        self.inbox.recv_timeout(until.saturating_duration_since(now)).ok()
     }
 }
 

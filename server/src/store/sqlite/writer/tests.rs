@@ -2,11 +2,11 @@
 
 use super::super::connection::open_writer;
 use super::super::log;
-use super::{Haste, LINGER, Stage, StoreError, Transaction, Writer};
+use super::{Haste, LINGER, Stage, StoreError, TWO_COMMITS_IN, Transaction, Writer};
 use crate::store::Notice;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// A writer to a database with a table.
@@ -141,4 +141,17 @@ async fn what_can_wait_is_committed_with_what_cannot_or_in_a_moment() {
     committed.try_recv().unwrap().unwrap();
     let impatient = writer(&folder, "b.db", Duration::from_millis(1));
     impatient.write(Haste::Soon, write).await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_writes_without_a_pause_shares_commits() {
+    let folder = tempfile::tempdir().unwrap();
+    let writer = writer(&folder, "a.db", LINGER);
+    let began = Instant::now();
+    for _ in 0..20 {
+        let write = |tx: &mut dyn Transaction| tx.execute("INSERT INTO t (n) VALUES (1)", &[]);
+        let (_, durable) = writer.decide(write).await.unwrap();
+        durable.wait().await.unwrap();
+    }
+    assert!(began.elapsed() >= 9 * TWO_COMMITS_IN, "{:?}", began.elapsed());
 }
