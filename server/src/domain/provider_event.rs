@@ -14,6 +14,7 @@ pub use said::{Said, said};
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,21 +67,33 @@ impl ProviderEvent {
         self.kind != Kind::Other && (self.provider_session.is_some() || self.session_name.is_some())
     }
 
-    /// What the event says of the session's end, if it came at `received_at` (Unix milliseconds).
+    /// What the event, whose content has this `digest`, says of the session's end, if it came with `body`
+    /// at `received_at` (Unix milliseconds). For the body see [`said`].
     #[must_use]
-    pub fn completion(&self, received_at: u64) -> Option<Completion> {
+    pub fn completion(&self, digest: &str, body: &Value, received_at: u64) -> Option<Completion> {
         (self.kind == Kind::SessionUpdated && self.completed).then(|| Completion {
             at: self.at.unwrap_or(received_at).min(received_at),
             cost: self.cost,
+            visitor_messages: self.visitor_messages.unwrap_or_default(),
+            said: said(body),
+            digest: digest.to_owned(),
         })
     }
 }
 
-/// How a session was completed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a session was completed, as one event says it. Of several that differ, one decides all of it
+/// together: see
+/// [`ProviderSessionRecord::complete`](super::provider_session::ProviderSessionRecord::complete).
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Completion {
     /// When, in Unix milliseconds.
     pub at: u64,
     /// What it cost, in USD.
     pub cost: Option<Decimal>,
+    /// How many messages of the visitor the session holds.
+    pub visitor_messages: u32,
+    /// What was said, as far as it is kept.
+    pub said: Vec<Said>,
+    /// The digest of the event's content.
+    pub digest: String,
 }

@@ -2,7 +2,8 @@
 //! one without our hearing of it. Each has to be closed, and each costs money: here stands what the end of
 //! one means for ours, when the cost of all is known, and what it comes to.
 //!
-//! What is known only grows, so nothing depends on the order in which it becomes known.
+//! What is known only grows, so nothing depends on the order in which it becomes known: of completions
+//! that differ the greatest decides, everything together.
 
 use super::provider_event::Completion;
 use super::session::{Happening, SessionRecord};
@@ -72,6 +73,19 @@ pub enum Settlement {
     Unknown,
 }
 
+/// The completion that decides, of those that the provider sent for a session. The order is that in which
+/// one decides over another that says the same cost: the later, then the one with more messages, and then
+/// by the digest, which means nothing and is the same whenever they come.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Completed {
+    /// When it was completed, as that event says.
+    pub at: u64,
+    /// How many messages came with it.
+    pub messages: u32,
+    /// The digest of the event's content; empty where an older server took it.
+    pub digest: String,
+}
+
 /// A session at a provider as it is stored. Instants are Unix milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProviderSessionRecord {
@@ -79,8 +93,8 @@ pub struct ProviderSessionRecord {
     pub id: String,
     /// Where it stands.
     pub standing: Standing,
-    /// When it was completed, as its own webhook says.
-    pub completed_at: Option<u64>,
+    /// How it was completed, as its own webhook says.
+    pub completed: Option<Completed>,
     /// What it cost, in US dollars, as far as the provider said.
     pub cost: Option<Decimal>,
     /// Who said so.
@@ -96,24 +110,43 @@ impl ProviderSessionRecord {
         Self {
             id,
             standing: Standing::Open,
-            completed_at: None,
+            completed: None,
             cost: None,
             source: None,
             is_settled: false,
         }
     }
 
-    /// Its webhook says that it is completed. Of several the greatest cost counts, in whichever order
-    /// they come: costs only grow. A zero may only mean that the provider has not filled it in.
-    pub fn complete(&mut self, completion: Completion) {
-        let Completion { at, cost } = completion;
+    /// Its webhook says that it is completed. Of several the one with the greatest cost decides, in
+    /// whichever order they come: costs only grow, and a zero may only mean that the provider has not
+    /// filled it in. Among equal costs see [`Completed`]. Says whether this one decides from now on.
+    pub fn complete(&mut self, completion: &Completion) -> bool {
         self.standing = Standing::Closed;
-        self.completed_at = Some(self.completed_at.map_or(at, |known| known.min(at)));
-        if cost >= self.cost {
-            self.cost = cost;
-            self.source = Some(CostSource::Webhook);
+        // The provider's answer stays until a webhook says as much: in between a lesser cost counts as it.
+        let asked = self.cost.filter(|_| self.source == Some(CostSource::Reconciled));
+        let cost = completion.cost.max(asked);
+        let by_webhook = cost == completion.cost;
+        let next = Self {
+            completed: Some(Completed {
+                at: completion.at,
+                messages: u32::try_from(completion.said.len()).unwrap_or(u32::MAX),
+                digest: completion.digest.clone(),
+            }),
+            cost,
+            source: Some(if by_webhook { CostSource::Webhook } else { CostSource::Reconciled }),
+            is_settled: self.is_settled || cost.is_some_and(|cost| !cost.is_zero()),
+            ..self.clone()
+        };
+        let decides = next.weight() > self.weight();
+        if decides {
+            *self = next;
         }
-        self.is_settled |= self.cost.is_some_and(|cost| !cost.is_zero());
+        decides
+    }
+
+    /// What makes one completion decide over another.
+    fn weight(&self) -> (Option<Decimal>, bool, Option<&Completed>) {
+        (self.cost, self.source == Some(CostSource::Webhook), self.completed.as_ref())
     }
 
     /// Its provider was asked about it, or in vain for the last time. What settled it before stands.
@@ -123,7 +156,7 @@ impl ProviderSessionRecord {
         }
         self.is_settled = true;
         if let Settlement::Reconciled { cost } = settlement
-            && (cost.is_some() || self.completed_at.is_none())
+            && (cost.is_some() || self.completed.is_none())
         {
             self.cost = cost;
             self.source = Some(CostSource::Reconciled);
@@ -150,7 +183,7 @@ pub fn total(all: &[ProviderSessionRecord]) -> Total {
         source: all.iter().filter_map(|one| one.source).max(),
         webhook_missing: all
             .iter()
-            .any(|one| one.source == Some(CostSource::Reconciled) && one.completed_at.is_none()),
+            .any(|one| one.source == Some(CostSource::Reconciled) && one.completed.is_none()),
     }
 }
 
@@ -158,7 +191,7 @@ pub fn total(all: &[ProviderSessionRecord]) -> Total {
 /// it would be a part of the cost that looks like all of it.
 #[must_use]
 pub fn is_told(all: &[ProviderSessionRecord]) -> bool {
-    !all.is_empty() && all.iter().all(|one| one.is_settled || one.completed_at.is_some())
+    !all.is_empty() && all.iter().all(|one| one.is_settled || one.completed.is_some())
 }
 
 /// Whether nobody has to be asked any more what any of them cost. `false` when there are none: the
@@ -166,6 +199,15 @@ pub fn is_told(all: &[ProviderSessionRecord]) -> bool {
 #[must_use]
 pub fn is_settled(all: &[ProviderSessionRecord]) -> bool {
     !all.is_empty() && all.iter().all(|one| one.is_settled)
+}
+
+/// Whether the completion of the provider's session `id`, one of `all`, says what was said in ours where
+/// nobody said it to us: of several sessions the one whose completion is the greatest does. Which of them
+/// ours is led in may become known after that.
+#[must_use]
+pub fn tells(all: &[ProviderSessionRecord], id: &str) -> bool {
+    let completed = all.iter().filter(|one| one.completed.is_some());
+    completed.max_by_key(|one| one.weight()).is_some_and(|greatest| greatest.id == id)
 }
 
 /// What it means for our session that the provider's session `id`, one of `all`, is not open any more.

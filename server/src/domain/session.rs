@@ -267,6 +267,21 @@ impl SessionRecord {
         }
     }
 
+    /// The provider said before that it ended its session `id` at `before`, and now that it was `at` (Unix
+    /// milliseconds). If that was what ended this one, its end moves along, and never beyond its
+    /// deadline. Says whether it did.
+    pub fn move_end(&mut self, id: &str, before: u64, at: u64) -> bool {
+        let (earliest, latest) = (self.last_activity_at, self.deadline().0);
+        let end = |at: u64| Some((at.max(earliest).min(latest), EndReason::ProviderEnded));
+        let was_ended_by_it =
+            self.provider_session.as_deref() == Some(id) && self.ended == end(before);
+        let moves = was_ended_by_it && end(at) != end(before);
+        if moves {
+            self.ended = end(at);
+        }
+        moves
+    }
+
     fn leave(&mut self, reason: EndReason, grace_ms: u64, now: u64) -> Change {
         let due_at = now.saturating_add(grace_ms);
         if grace_ms == 0 {

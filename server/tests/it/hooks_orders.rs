@@ -91,7 +91,7 @@ const ORDERS: usize = 4;
 fn pool() -> Vec<Value> {
     let session = |kind: &str, more: Value| {
         let mut event = json!({"type": kind, "session": {"id": "Vapi's id", "name": "our id",
-            "createdAt": "2026-11-18T00:00:00Z"}});
+            "createdAt": BEGAN}});
         event["session"].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         event
     };
@@ -125,23 +125,34 @@ fn completes(event: &Value, id: &str) -> bool {
     event["type"] == "session.updated" && session["status"] == "completed" && session["id"] == id
 }
 
-/// Completions; those with a cost all say the same one.
+/// Completions that differ in everything they say; but those with a cost, of which the first settles, say
+/// all the same.
 fn completions(cost: u32) -> Vec<Value> {
-    let said = json!([{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]);
-    let done = |more: Value| {
+    let done = |at: u64, said: &[&str], more: Value| {
+        let said: Vec<_> = (0..)
+            .zip(said)
+            .map(|(n, text)| {
+                let role = if n % 2 == 0 { "user" } else { "assistant" };
+                json!({"role": role, "content": text})
+            })
+            .collect();
         let mut event = completed("Vapi's id", f64::from(cost) / 8.0);
-        event["timestamp"] = (BEGAN + 3_000).into();
+        event["timestamp"] = (BEGAN + at).into();
         let session = event["session"].as_object_mut().unwrap();
-        session.extend([("name".into(), "our id".into()), ("messages".into(), said.clone())]);
+        session.extend([("name".into(), "our id".into()), ("messages".into(), said.into())]);
         session.extend(more.as_object().unwrap().clone());
         event
     };
     vec![
-        done(json!({})),
-        done(json!({"again": 1})),
-        done(json!({"cost": null})),
-        done(json!({"cost": 0})),
-        done(json!({"cost": 0, "costs": []})),
+        done(4_000, &["a", "b", "c"], json!({})),
+        done(4_000, &["a", "b", "c"], json!({"again": 1})),
+        done(3_000, &["a", "b"], json!({"cost": null})),
+        done(5_000, &["a", "b", "c", "d"], json!({"cost": null})),
+        done(5_000, &["a"], json!({"cost": null})),
+        done(5_000, &["e", "f", "g", "h"], json!({"cost": null})),
+        done(6_000, &[], json!({"cost": 0})),
+        done(2_000, &["a", "b", "c", "d", "e"], json!({"cost": 0, "costs": []})),
+        done(6_000, &["e"], json!({"cost": 0, "messages": null})),
     ]
 }
 
@@ -149,7 +160,7 @@ fn cases() -> impl Strategy<Value = Case> {
     let opened =
         prop::sample::select(vec![Opened::Before, Opened::Late, Opened::Anew, Opened::Elsewhere]);
     let which = |most: usize, of: Vec<Value>| prop::sample::subsequence(of, 0..=most);
-    let done = (1..4_u32).prop_flat_map(move |c| which(2, completions(c)));
+    let done = (1..4_u32).prop_flat_map(move |c| which(3, completions(c)));
     let events = (which(5, pool()), done, which(4, lost()));
     (opened, any::<bool>(), any::<bool>(), events)
         .prop_map(|(opened, left, at_widget, (mut events, done, lost))| {
@@ -275,6 +286,8 @@ impl Place {
 
     fn event(&self, case: &Case, event: &Value, number: u32, now: u64) -> NewProviderEvent {
         let raw = json!({ "message": event }).to_string();
+        // Among completions that are otherwise equal it decides, so it must not depend on ids.
+        let digest = format!("{}-{number}", crate::support::hex(&Sha256::digest(&raw)));
         let raw = raw.replace("Vapi's id", &format!("v{number}"));
         let raw = raw.replace("our id", &format!("ours-{number}"));
         let raw = raw.replace(LOST, &format!("lost-{number}"));
@@ -282,7 +295,7 @@ impl Place {
         let widget = (case.at_widget || case.opened == Opened::Elsewhere).then(|| "test".into());
         NewProviderEvent {
             target: WebhookTarget { organization: self.organization.clone(), widget },
-            digest: crate::support::hex(&Sha256::digest(&raw)),
+            digest,
             event,
             body,
             now,
@@ -422,17 +435,20 @@ const LOGS: [(&str, &str); 6] = [
     ),
     (
         "provider session",
-        "SELECT id, state, CAST(completed_at AS TEXT), cost, cost_source, CAST(settled AS TEXT)
+        "SELECT id, state, CAST(completed_at AS TEXT), CAST(messages AS TEXT), cost, cost_source,
+            CAST(settled AS TEXT)
          FROM provider_sessions",
     ),
     (
         "message",
-        "SELECT provider_session, messages.id, messages.role, messages.text, messages.status
+        "SELECT provider_session, messages.id, messages.role, messages.text, messages.status,
+            CAST(messages.created_at AS TEXT)
          FROM messages JOIN sessions ON sessions.id = session_id",
     ),
     (
         "timeline",
-        "SELECT provider_session, kind, CASE WHEN kind = 'opened' OR kind = 'created' THEN '' ELSE detail END
+        "SELECT provider_session, kind, CASE WHEN kind = 'opened' OR kind = 'created' THEN '' ELSE detail END,
+            CASE WHEN kind = 'ended' THEN CAST(at AS TEXT) ELSE '' END
          FROM session_events JOIN sessions ON sessions.id = session_id",
     ),
     (
@@ -537,6 +553,119 @@ async fn of_several_completions_the_greatest_counts_until_one_settles() {
             assert_eq!(log, format!("{cost}|webhook|1"), "{known} {order:?}");
         }
     }
+}
+
+/// One completion decides everything that completions say, whichever of them comes first; of what was said
+/// to us and of an end that somebody else made they change nothing.
+#[tokio::test]
+async fn one_completion_decides_everything_together() {
+    let server = server().await;
+    let said = |texts: &[&str]| -> Value {
+        texts.iter().map(|text| json!({"role": "user", "content": text})).collect()
+    };
+    // What it cost, how many seconds after the beginning it was, what was said; the last is the greatest.
+    let of_cost = [
+        (Value::Null, 59, said(&["a", "b"])),
+        (json!(0), 63, said(&["c"])),
+        (json!(0.5), 61, said(&["a", "b", "c"])),
+    ];
+    let of_time = [
+        (Value::Null, 59, said(&["a", "b", "c"])),
+        (Value::Null, 61, said(&["a", "b"])),
+        (Value::Null, 61, said(&["a", "b", "d"])),
+    ];
+    let fewer = [(Value::Null, 59, said(&["a", "b"])), (json!(0.5), 57, Value::Null)];
+    for (number, (events, expected)) in
+        [(&of_cost[..], "61|3|a,b,c|0.5|3"), (&of_time, "61|3|a,b,d|-|3"), (&fewer, "57|0||0.5|0")]
+            .into_iter()
+            .enumerate()
+    {
+        for (turn, opened) in
+            (0..events.len()).flat_map(|turn| [None, Some(true), Some(false)].map(|o| (turn, o)))
+        {
+            for backwards in [false, true] {
+                let id = format!("v{number}-{turn}-{opened:?}-{backwards}");
+                let begin = server.app.clock.now_ms();
+                let ours = match opened {
+                    Some(known) => Some(server.vapi_session(known.then_some(&id)).await),
+                    None => None,
+                };
+                server.clock.advance(120_000);
+                let mut begins = created(&id, "");
+                begins["session"]["createdAt"] = begin.into();
+                if ours.is_none() {
+                    server.deliver(&server.widget_webhook(), &begins).await;
+                }
+                let mut order: Vec<_> = events.iter().collect();
+                order.rotate_left(turn);
+                if backwards {
+                    order.reverse();
+                }
+                for (cost, at, messages) in order {
+                    let mut event = completed(&id, 0.0);
+                    event["timestamp"] = (begin + at * 1_000).into();
+                    event["session"]["cost"] = cost.clone();
+                    event["session"]["messages"] = messages.clone();
+                    assert_eq!(server.deliver(&server.webhook(), &event).await.0, 200);
+                }
+                if let (Some(ours), Some(false)) = (&ours, opened) {
+                    server.opened(ours, &id).await;
+                }
+                server.app.reconcile.settle_ended().await.unwrap();
+                let sql = format!("SELECT id FROM sessions WHERE provider_session = '{id}'");
+                let ours = SessionId(server.value(&sql));
+                let (rule, now) = (server.app.reconcile.rule, server.app.clock.now_ms());
+                let settled = Settlement::Unknown;
+                server.app.store.settle(&ours, &id, settled, rule, now).await.unwrap();
+                let log = server.value(&format!(
+                    "SELECT CAST((ended_at - {begin}) / 1000 AS TEXT) || '|'
+                         || CAST(visitor_messages AS TEXT) || '|'
+                         || coalesce((SELECT string_agg(text, ',' ORDER BY position)
+                                      FROM messages WHERE session_id = sessions.id), '')
+                         || '|' || coalesce(cost, '-') || '|'
+                         || (SELECT units FROM usage_records WHERE session_id = sessions.id)
+                     FROM sessions WHERE id = '{ours}'"
+                ));
+                assert_eq!(log, expected, "{id}");
+                let ends = format!(
+                    "session_events JOIN sessions ON id = session_id
+                     WHERE id = '{ours}' AND kind = 'ended'"
+                );
+                assert_eq!(server.count(&ends), 1, "{id}");
+                assert_eq!(server.count(&format!("{ends} AND at = ended_at")), 1, "{id}");
+            }
+        }
+    }
+
+    let visitor = server.visitor();
+    let chat = visitor.open().await;
+    let ours = &chat.created.session.id;
+    server.opened(&ours.0, "ours").await;
+    // Named as if they were Vapi's, which a visitor can do.
+    server.sql(&format!(
+        "INSERT INTO messages (session_id, id, role, text, status, attempt, created_at, sources)
+         VALUES ('{ours}', 'vapi-0', 'visitor', 'Mine', 'complete', 1, 0, '[]'),
+                ('{ours}', 'vapi-0.a', 'assistant', 'Yours', 'complete', 1, 0, '[]')"
+    ));
+    server.execute(&format!("UPDATE sessions SET visitor_messages = 1 WHERE id = '{ours}'"));
+    server.clock.advance(10_000);
+    chat.end().await;
+    let log = format!(
+        "SELECT CAST(ended_at AS TEXT) || '|' || CAST(visitor_messages AS TEXT) || '|'
+             || (SELECT count(*) FROM messages WHERE session_id = sessions.id)
+         FROM sessions WHERE id = '{ours}'"
+    );
+    let before = server.value(&log);
+    server.clock.advance(120_000);
+    for (cost, at, messages) in of_cost {
+        let mut event = completed("ours", 0.0);
+        event["timestamp"] = (server.app.clock.now_ms() - 100_000 + at * 1_000).into();
+        event["session"]["cost"] = cost;
+        event["session"]["messages"] = messages;
+        assert_eq!(server.deliver(&server.webhook(), &event).await.0, 200);
+    }
+    assert_eq!(server.value(&log), before);
+    assert_eq!(server.count(&format!("usage_records WHERE session_id = '{ours}'")), 1);
 }
 
 /// Two transactions that each hold what the other waits for are let go by the database after its

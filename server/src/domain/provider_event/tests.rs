@@ -1,7 +1,7 @@
 //! The envelope by table. What an order of events makes of a log is the store's, and tried there
 //! (`tests/it/hooks_orders.rs`).
 
-use super::{Completion, Kind, ProviderEvent, Unreadable, parse, said};
+use super::{Completion, Kind, ProviderEvent, Said, Unreadable, parse, said};
 use banter_shared::message::Role;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -142,14 +142,26 @@ fn only_an_update_to_completed_completes() {
         (json!({"type": "session.deleted", "session": {"id": "s", "status": "completed"}}), false),
         (json!({"type": "status-update", "session": {"id": "s", "status": "completed"}}), false),
     ] {
-        assert_eq!(read(&message).completion(7).is_some(), completes, "{message}");
+        assert_eq!(read(&message).completion("d", &message, 7).is_some(), completes, "{message}");
     }
     // When, and not later than it was heard of.
     for (timestamp, at) in [(json!(50), 50), (json!(150), 100), (json!(null), 100)] {
-        let done = read(&json!({
+        let said = [("user", "a"), ("assistant", "b"), ("user", "")]
+            .map(|(role, text)| json!({"role": role, "content": text}));
+        let done = json!({
             "type": "session.updated", "timestamp": timestamp,
-            "session": {"id": "s", "status": "completed", "cost": 0.5},
-        }));
-        assert_eq!(done.completion(100).unwrap(), Completion { at, cost: decimal("0.5") });
+            "session": {"id": "s", "status": "completed", "cost": 0.5, "messages": said},
+        });
+        let said = [(Role::Visitor, "a"), (Role::Assistant, "b")]
+            .map(|(role, text)| Said { role, text: text.to_owned() });
+        let expected = Completion {
+            at,
+            cost: decimal("0.5"),
+            visitor_messages: 2,
+            said: said.into(),
+            digest: "d".to_owned(),
+        };
+        let body = json!({ "message": done });
+        assert_eq!(read(&done).completion("d", &body, 100), Some(expected));
     }
 }

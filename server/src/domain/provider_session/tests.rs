@@ -2,10 +2,11 @@
 
 use super::{
     CostSource, ProviderSessionRecord, Settlement, Standing, Total, after_close, is_settled,
-    is_told, total,
+    is_told, tells, total,
 };
-use crate::domain::provider_event::Completion;
+use crate::domain::provider_event::{Completion, Said};
 use crate::domain::session::{Happening, SessionRecord, tests::record};
+use banter_shared::message::Role;
 use banter_shared::session::EndReason;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
@@ -15,7 +16,21 @@ fn cost(text: &str) -> Option<Decimal> {
 }
 
 fn done(text: &str) -> Completion {
-    Completion { at: 5_000, cost: cost(text) }
+    completion((text, 5_000, 0, ""))
+}
+
+/// What it cost, when it was, how many messages came with it, and which event it is.
+type Says<'a> = (&'a str, u64, usize, &'a str);
+
+fn completion((text, at, messages, digest): Says<'_>) -> Completion {
+    let one = Said { role: Role::Visitor, text: String::new() };
+    Completion {
+        at,
+        cost: cost(text),
+        visitor_messages: 0,
+        said: vec![one; messages],
+        digest: digest.to_owned(),
+    }
 }
 
 fn opened(id: &str) -> ProviderSessionRecord {
@@ -25,7 +40,9 @@ fn opened(id: &str) -> ProviderSessionRecord {
 /// One of which this was said by webhooks, and this when it was asked about.
 fn said(webhooks: &[&str], asked: Option<Settlement>) -> ProviderSessionRecord {
     let mut one = opened("v");
-    webhooks.iter().for_each(|said| one.complete(done(said)));
+    for said in webhooks {
+        one.complete(&done(said));
+    }
     asked.into_iter().for_each(|answer| one.settle(answer));
     one
 }
@@ -69,9 +86,48 @@ fn the_table_of_what_one_costs() {
         [("", ("0.5", Reconciled)), ("0.5", ("0.5", Webhook)), ("2", ("2", Webhook))]
     {
         let mut one = said(&[], reconciled("0.5"));
-        one.complete(done(late));
+        one.complete(&done(late));
         assert_eq!((one.cost, one.source), (cost(expected.0), Some(expected.1)), "{late}");
         assert!(!total(&[one]).webhook_missing);
+    }
+}
+
+#[test]
+fn the_table_of_which_completion_decides() {
+    // Each decides over the one before it.
+    let rising = [
+        ("", 59, 0, "a"),
+        ("", 61, 0, "a"),
+        ("", 61, 4, "a"),
+        ("0", 10, 2, "b"),
+        ("0", 10, 2, "c"),
+        ("0", 59, 0, "a"),
+        ("0.25", 58, 0, "a"),
+        ("0.5", 57, 1, "a"),
+        ("0.5", 57, 2, "a"),
+        ("0.5", 57, 2, "b"),
+        ("0.5", 61, 0, "a"),
+    ];
+    for (at, lesser) in rising.iter().enumerate() {
+        for greater in &rising[at..] {
+            let (mut up, mut down) = (opened("v"), opened("v"));
+            assert!(up.complete(&completion(*lesser)));
+            assert_eq!(up.complete(&completion(*greater)), lesser != greater, "{greater:?}");
+            assert!(down.complete(&completion(*greater)));
+            assert!(!down.complete(&completion(*lesser)), "{lesser:?}");
+            assert_eq!(up, down);
+            let completed = up.completed.unwrap();
+            assert_eq!((up.cost, completed.at), (cost(greater.0), greater.1), "nothing is mixed");
+        }
+    }
+    // Of several sessions the greatest, and none that no webhook completed.
+    let mut all = vec![opened("0"), opened("1"), said(&[], reconciled("9"))];
+    assert!(!tells(&all, "0"));
+    for (id, says, expected) in
+        [(0, ("", 59, 4, "a"), true), (1, ("0", 58, 2, "b"), true), (0, ("", 61, 4, "c"), false)]
+    {
+        assert!(all[id].complete(&completion(says)));
+        assert_eq!(tells(&all, &id.to_string()), expected, "{says:?}");
     }
 }
 
@@ -180,7 +236,7 @@ impl Pair {
                 };
                 self.session.apply(happening, now);
             }
-            Step::Completed(id) => self.over(*id, |one| one.complete(done("1")), now),
+            Step::Completed(id) => self.over(*id, |one| _ = one.complete(&done("1")), now),
             // Nobody is told of what goes on.
             Step::Told(..) if self.session.ended.is_none() => {}
             Step::Told(id, standing) => self.over(*id, |one| one.standing = *standing, now),
@@ -217,21 +273,70 @@ proptest! {
         }
     }
 
-    /// Completions in any order, each once or more: the same total.
+    /// Completions in any order, each once or more, also where it was asked about one before: the same of
+    /// everything that they say.
     #[test]
     fn the_order_of_completions_does_not_matter(
-        (events, other) in prop::collection::vec((0..3_usize, 0..4_u32, 0..9_u64), 1..12)
+        (events, other) in prop::collection::vec((0..3_usize, says()), 1..12)
             .prop_flat_map(|events| (Just(events.clone()), Just(events).prop_shuffle())),
+        asked in prop::option::of(0..4_u32),
+        left in any::<bool>(),
     ) {
-        let come_to = |events: &[(usize, u32, u64)]| {
-            let mut all: Vec<_> = (0..3).map(|id| opened(&i32::to_string(&id))).collect();
-            for (id, cost, at) in events {
-                let cost = cost.checked_sub(1).map(Decimal::from);
-                all[*id].complete(Completion { at: *at, cost });
+        let come_to = |events: &[(usize, Completion)]| {
+            let mut log = Log::led_in("2", left);
+            if let Some(asked) = asked {
+                let cost = asked.checked_sub(1).map(Decimal::from);
+                log.all[1].settle(Settlement::Reconciled { cost });
             }
-            all
+            for (id, completion) in events {
+                log.take(*id, completion);
+            }
+            log
         };
         let again = [other.as_slice(), &events[..1]].concat();
         prop_assert_eq!(come_to(&events), come_to(&again));
+    }
+}
+
+fn says() -> impl Strategy<Value = Completion> {
+    (0..4_u32, 0..9_000_u64, 0..3_usize, "[a-c]").prop_map(|(cost, at, messages, digest)| {
+        let cost = cost.checked_sub(1).map_or(String::new(), |cost| cost.to_string());
+        completion((&cost, at, messages, &digest))
+    })
+}
+
+/// What completions make of a log that takes everything from them.
+#[derive(Debug, PartialEq)]
+struct Log {
+    session: SessionRecord,
+    all: Vec<ProviderSessionRecord>,
+    told: Option<Completion>,
+}
+
+impl Log {
+    fn led_in(id: &str, left: bool) -> Self {
+        let mut session = record(Some(id));
+        if left {
+            session.apply(Happening::End(EndReason::VisitorEnded), 4_000);
+        }
+        let all = (0..3).map(|id| opened(&i32::to_string(&id))).collect();
+        Self { session, all, told: None }
+    }
+
+    fn take(&mut self, at: usize, completion: &Completion) {
+        let id = at.to_string();
+        let before = self.all[at].completed.as_ref().map(|completed| completed.at);
+        if self.all[at].complete(completion) {
+            if tells(&self.all, &id) {
+                self.told = Some(completion.clone());
+            }
+            if let Some(before) = before {
+                self.session.move_end(&id, before, completion.at);
+            }
+        }
+        let now = completion.at.max(self.session.last_activity_at);
+        if let Some(happening) = after_close(&self.session, &id, &self.all) {
+            self.session.apply(happening, now);
+        }
     }
 }

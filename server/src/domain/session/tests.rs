@@ -123,6 +123,37 @@ fn the_table_of_endings() {
 }
 
 #[test]
+fn an_end_moves_only_with_the_completion_that_made_it() {
+    use EndReason::{ProviderEnded, VisitorEnded};
+    use Happening::{End, ProviderClosed};
+    // What ended it and when; of which of the provider's sessions it says another instant, which one it
+    // said before and which one now; when the end is after that.
+    for (end, by, (id, before, now), expected) in [
+        (ProviderClosed, 5_000, ("v", 5_000, 6_000), 6_000),
+        (ProviderClosed, 5_000, ("v", 5_000, 4_000), 4_000),
+        (End(ProviderEnded), 5_000, ("v", 5_000, 6_000), 6_000),
+        // Not before its last sign of life, and not beyond its deadline.
+        (ProviderClosed, 3_000, ("v", 2_000, 6_000), 6_000),
+        (ProviderClosed, 5_000, ("v", 5_000, 2_000), 3_000),
+        (ProviderClosed, 5_000, ("v", 5_000, 999_000), 183_000),
+        // That of another one, another end, and one for another reason.
+        (ProviderClosed, 5_000, ("lost", 5_000, 6_000), 5_000),
+        (ProviderClosed, 5_000, ("v", 4_000, 6_000), 5_000),
+        (End(VisitorEnded), 5_000, ("v", 5_000, 6_000), 5_000),
+    ] {
+        let mut session = record(Some("v"));
+        session.apply(Happening::Spoke, 3_000);
+        session.apply(end.clone(), by);
+        let was = session.clone();
+        assert_eq!(session.move_end(id, before, now), expected != by, "{end:?} {id} {now}");
+        let reason = was.ended.unwrap().1;
+        assert_eq!(session, SessionRecord { ended: Some((expected, reason)), ..was });
+    }
+    let mut goes_on = record(Some("v"));
+    assert!(!goes_on.move_end("v", 1_000, 2_000) && goes_on.ended.is_none());
+}
+
+#[test]
 fn only_a_refusal_for_good_before_any_answer_ends_a_session() {
     let failed = Happening::End(EndReason::Failed);
     for (for_good, answers, happening) in [

@@ -11,8 +11,11 @@ CREATE TABLE provider_sessions (
     opened_at    {INT} NOT NULL,
     -- 'open', 'closed', or 'untold' when nobody tries any more to close it.
     state        TEXT NOT NULL DEFAULT 'open',
-    -- When it was completed, as its own webhook says.
+    -- When it was completed, as its own webhook says; of several that differ one decides. How many messages
+    -- came with that one and which event it is (`provider_events`) say whether the next decides over it.
     completed_at {INT},
+    messages     {INT} NOT NULL DEFAULT 0,
+    digest       TEXT NOT NULL DEFAULT '',
     -- US dollars, decimal as text, and who said so; part of the sum in `sessions`.
     cost         TEXT,
     cost_source  TEXT,

@@ -127,7 +127,7 @@ pub(super) fn claim_unconfirmed(
         let unsettled = provider_sessions::of(tx, &session)?
             .into_iter()
             .filter(|one| !one.is_settled)
-            .map(|one| Unsettled { completed: one.completed_at.is_some(), id: one.id })
+            .map(|one| Unsettled { completed: one.completed.is_some(), id: one.id })
             .collect();
         let Some(assistant) = assistant_of(tx, session.id.as_str())? else { continue };
         claimed.push(Unconfirmed { session: session.id, unsettled, assistant, attempts });

@@ -67,6 +67,25 @@ pub(super) fn happen_and_count(
     Ok(change)
 }
 
+/// Moves the end of a session whose row this transaction has locked, if it was the provider's end of its
+/// session `id`, said to be at `before` until now and now to be `at`. What others were told of it stays.
+pub(super) fn move_end(
+    tx: &mut dyn Transaction,
+    session: &mut SessionRecord,
+    id: &str,
+    before: u64,
+    at: u64,
+) -> Result<()> {
+    let was = session.clone();
+    if session.move_end(id, before, at)
+        && let (Some((from, _)), Some((to, _))) = (was.ended, session.ended)
+    {
+        save(tx, &was, session, Counted::default(), to)?;
+        timeline::move_end(tx, &session.id, from, to)?;
+    }
+    Ok(())
+}
+
 fn ended(
     tx: &mut dyn Transaction,
     session: &SessionRecord,

@@ -14,14 +14,14 @@ pub(super) use whose::lock_provider_session;
 use super::super::provider_events::{Delivered, NewProviderEvent, Outcome, Unconfirmed};
 use super::super::{ProviderEventRepository, Result, WebhookTarget};
 use super::finalize::{claim_unconfirmed, finalize, finalize_ended, settle};
-use super::lifecycle::happen;
+use super::lifecycle::{happen, move_end};
 use super::provider_sessions;
 use super::rows::{from_json, to_json};
 use super::{SqlStore, Transaction, args, timeline};
 use crate::domain::minutes::Rule;
 use crate::domain::provider::ProviderName;
 use crate::domain::provider_event::{Completion, ProviderEvent};
-use crate::domain::provider_session::{Settlement, Standing, is_settled};
+use crate::domain::provider_session::{Settlement, Standing, is_settled, tells};
 use crate::domain::session::{Happening, Phase, SessionRecord};
 use async_trait::async_trait;
 use banter_shared::ids::{SessionId, WidgetId};
@@ -165,7 +165,7 @@ fn record(tx: &mut dyn Transaction, new: &NewProviderEvent) -> Result<Delivered>
     let outcome = match whose::find(tx, new)? {
         None => Outcome::Waiting,
         Some(mut session) => {
-            apply(tx, &mut session, event, &new.body, new.now)?;
+            apply(tx, &mut session, event, &new.digest, &new.body, new.now)?;
             // The last one to be completed, by this event or by one that had waited for it.
             let settled = session.ended.is_some()
                 && is_settled(&provider_sessions::of(tx, &session)?)
@@ -206,7 +206,7 @@ pub(super) fn apply_waiting(
     // In an order that is theirs: in which they came says nothing.
     waiting.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
     for (_, digest, Kept { event, body }) in waiting {
-        apply(tx, session, &event, &body, now)?;
+        apply(tx, session, &event, &digest, &body, now)?;
         tx.execute(
             "UPDATE provider_events SET outcome = $3 WHERE organization_id = $1 AND digest = $2",
             args![&session.organization, &digest, Outcome::Applied.name()],
@@ -220,6 +220,7 @@ fn apply(
     tx: &mut dyn Transaction,
     session: &mut SessionRecord,
     event: &ProviderEvent,
+    digest: &str,
     body: &Json,
     now: u64,
 ) -> Result<()> {
@@ -229,14 +230,14 @@ fn apply(
     if session.phase == Phase::Pending {
         happen(tx, session, Happening::Began, now)?;
     }
-    let Some(completion) = event.completion(now) else { return Ok(()) };
+    let Some(completion) = event.completion(digest, body, now) else { return Ok(()) };
     // Said of our session by its name alone, it is about the one it is led in.
     let id = event.provider_session.clone().or_else(|| session.provider_session.clone());
     let Some(id) = id else {
         let at = completion.at.max(session.last_activity_at).min(now);
         return happen(tx, session, Happening::ProviderClosed, at).map(drop);
     };
-    complete(tx, session, &id, completion, event, body, now)
+    complete(tx, session, &id, &completion, now)
 }
 
 /// Applies the completion of one of the provider's sessions. Once ours is settled nothing of it changes
@@ -245,28 +246,28 @@ fn complete(
     tx: &mut dyn Transaction,
     session: &mut SessionRecord,
     id: &str,
-    completion: Completion,
-    event: &ProviderEvent,
-    body: &Json,
+    completion: &Completion,
     now: u64,
 ) -> Result<()> {
     let mut all = provider_sessions::of(tx, session)?;
     let Some(one) = all.iter_mut().find(|one| one.id == id) else { return Ok(()) };
-    if session.finalized_at.is_some() {
+    let before = one.completed.as_ref().map(|completed| completed.at);
+    let decides = if session.finalized_at.is_some() {
         one.standing = Standing::Closed;
+        false
     } else {
-        one.complete(completion);
-    }
+        one.complete(completion)
+    };
     let one = one.clone();
     provider_sessions::save(tx, session, &one)?;
-    if session.finalized_at.is_none() {
+    if decides {
         provider_sessions::show_total(tx, session, &all)?;
-        // Of a session that another client led, only the provider knows what was said.
-        tx.execute(
-            "UPDATE sessions SET visitor_messages = $2 WHERE id = $1 AND visitor_messages = 0",
-            args![session.id.as_str(), event.visitor_messages.unwrap_or_default()],
-        )?;
-        transcript::keep(tx, session, body, completion.at)?;
+        if tells(&all, id) {
+            transcript::keep(tx, session, completion)?;
+        }
+        if let Some(before) = before {
+            move_end(tx, session, id, before, completion.at)?;
+        }
     }
     provider_sessions::over(tx, session, &one, &all, now)
 }

@@ -11,13 +11,13 @@ use super::rows::{SESSION_COLUMNS, session as read_session};
 use super::{Row, Transaction, args, timeline};
 use crate::domain::provider::ProviderName;
 use crate::domain::provider_session::{
-    CostSource, ProviderSessionRecord, Standing, after_close, is_told, total,
+    Completed, CostSource, ProviderSessionRecord, Standing, after_close, is_told, total,
 };
 use crate::domain::session::{Change, Happening, SessionRecord};
 use serde_json::json;
 
 /// The columns [`read`] reads, in its order.
-const COLUMNS: &str = "id, state, completed_at, cost, cost_source, settled";
+const COLUMNS: &str = "id, state, cost, cost_source, settled, completed_at, messages, digest";
 
 /// A condition on a session's row: nobody has to be asked any more what any of its provider's sessions
 /// cost. One that an older server opened is not known to be so.
@@ -27,16 +27,20 @@ pub(super) const SETTLED: &str = "(EXISTS (SELECT 1 FROM provider_sessions AS on
         WHERE one.session_id = sessions.id AND one.settled = 0))";
 
 fn read(row: &Row) -> Result<ProviderSessionRecord> {
-    let (state, source) = (row.text(1)?, row.optional_text(4)?);
+    let (state, source) = (row.text(1)?, row.optional_text(3)?);
     let standing = Standing::NAMES.iter().find(|(name, _)| *name == state);
     let source = CostSource::NAMES.iter().find(|(name, _)| Some(*name) == source.as_deref());
+    let completed = match row.optional_number(5)? {
+        Some(at) => Some(Completed { at, messages: row.small(6)?, digest: row.text(7)? }),
+        None => None,
+    };
     Ok(ProviderSessionRecord {
         id: row.text(0)?,
         standing: standing.ok_or(StoreError::Column(1))?.1,
-        completed_at: row.optional_number(2)?,
-        cost: row.optional_text(3)?.and_then(|cost| cost.parse().ok()),
+        completed,
+        cost: row.optional_text(2)?.and_then(|cost| cost.parse().ok()),
         source: source.map(|(_, source)| *source),
-        is_settled: row.flag(5)?,
+        is_settled: row.flag(4)?,
     })
 }
 
@@ -132,18 +136,21 @@ pub(super) fn save(
     session: &SessionRecord,
     one: &ProviderSessionRecord,
 ) -> Result<()> {
+    let completed = one.completed.as_ref();
     tx.execute(
-        "UPDATE provider_sessions SET state = $3, completed_at = $4, cost = $5, cost_source = $6,
-                settled = $7
+        "UPDATE provider_sessions SET state = $3, cost = $4, cost_source = $5, settled = $6,
+                completed_at = $7, messages = $8, digest = $9
          WHERE provider = $1 AND id = $2",
         args![
             session.provider.name(),
             &one.id,
             one.standing.name(),
-            one.completed_at,
             one.cost.map(|cost| cost.to_string()),
             one.source.map(CostSource::name),
             one.is_settled,
+            completed.map(|completed| completed.at),
+            completed.map_or(0, |completed| completed.messages),
+            completed.map_or("", |completed| &completed.digest),
         ],
     )?;
     Ok(())
@@ -158,7 +165,8 @@ pub(super) fn over(
     now: u64,
 ) -> Result<()> {
     let Some(happening) = after_close(session, &one.id, all) else { return Ok(()) };
-    let at = one.completed_at.unwrap_or(now).max(session.last_activity_at).min(now);
+    let completed_at = one.completed.as_ref().map_or(now, |completed| completed.at);
+    let at = completed_at.max(session.last_activity_at).min(now);
     happen(tx, session, happening, at)?;
     Ok(())
 }

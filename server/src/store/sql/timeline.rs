@@ -25,6 +25,22 @@ pub(super) fn note(
     Ok(())
 }
 
+/// Moves the end that was noted at `from`, and the closing that it brought, to the instant `to` (Unix
+/// milliseconds): nobody shall read of two ends.
+pub(super) fn move_end(
+    tx: &mut dyn Transaction,
+    session: &SessionId,
+    from: u64,
+    to: u64,
+) -> Result<()> {
+    tx.execute(
+        "UPDATE session_events SET at = $3
+         WHERE session_id = $1 AND at = $2 AND kind IN ('ended', 'closed')",
+        args![session.as_str(), from, to],
+    )?;
+    Ok(())
+}
+
 /// Writes down that the visitor `left` or `returned`, unless that was done very often before.
 pub(super) fn note_coming_or_going(
     tx: &mut dyn Transaction,
