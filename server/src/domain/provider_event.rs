@@ -68,7 +68,7 @@ impl ProviderEvent {
     }
 
     /// What the event, whose content has this `digest`, says of the session's end, if it came with `body`
-    /// at `received_at` (Unix milliseconds). For the body see [`said`].
+    /// at `received_at` (Unix milliseconds). For the body see [`said()`].
     #[must_use]
     pub fn completion(&self, digest: &str, body: &Value, received_at: u64) -> Option<Completion> {
         (self.kind == Kind::SessionUpdated && self.completed).then(|| Completion {

@@ -3,8 +3,8 @@
 //! Whoever sends an answer is who reads it from the assistant: both are tasks of one thread, which
 //! takes turns in the order in which things come. So it reads many words and then sends many, with
 //! what each takes still at hand, and no word is handed to another processor. A runtime whose threads
-//! take work from each other is fairer to a thread that is busy, and sends a fifth fewer words for the
-//! same processor time. What takes long therefore has no place here: it is the database's threads' or
+//! take work from each other is fairer to a thread that is busy, and sends fewer words for the same
+//! processor time, the fewer the more others compete for it. What takes long therefore has no place here: it is the database's threads' or
 //! `spawn_blocking`'s.
 
 use std::sync::Arc;
