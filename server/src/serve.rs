@@ -1,6 +1,6 @@
-//! Accepting connections: bounded in number, in all and per address; Nagle off, because an answer's
-//! delta must not wait for an acknowledgement; heads bounded in time and size; and a stop that lets
-//! what is being sent come to its end.
+//! Accepting connections: bounded in number, in all and per address, and handed to the thread that has
+//! the fewest; Nagle off, because an answer's delta must not wait for an acknowledgement; heads bounded
+//! in time and size; and a stop that lets what is being sent come to its end.
 
 mod connections;
 mod workers;

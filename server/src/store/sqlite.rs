@@ -1,9 +1,10 @@
-//! SQLite, the default database: one file, WAL, one writer that commits in groups, a few readers.
+//! SQLite, the default database: one file, WAL, one writer that commits in groups, one thread that
+//! flushes what it committed, a few readers.
 //!
-//! Every commit is flushed to the disk, and a write is acknowledged after that; only a
-//! question is told as stored when it is committed (`log`). Group commit pays for flushing: under load
-//! many messages share one. rusqlite instead of sqlx because its calls run on the writer's own thread
-//! without a task hop per statement; a stored message is part of every visitor's wait.
+//! A write is acknowledged when it is flushed to the disk; only a question is told as stored when it is
+//! committed (`log`). Under load many messages share a commit and a flush. rusqlite instead of sqlx
+//! because its calls run on the writer's own thread without a task hop per statement; a stored message
+//! is part of every visitor's wait.
 
 mod connection;
 mod log;

@@ -177,8 +177,8 @@ impl Writer {
         Ok(value)
     }
 
-    /// Runs `work` in a transaction; returns its result at once, and when that is committed. It is on
-    /// its way to the disk then, ahead of all that is written later.
+    /// Runs `work` in a transaction; returns its result at once, and when that is committed. It is flushed
+    /// in a moment, at the latest with the next write that waits for that.
     pub(super) async fn decide<T: Send + 'static>(
         &self,
         work: impl Fn(&mut dyn Transaction) -> Result<T> + Send + 'static,
